@@ -1,0 +1,1 @@
+"""Bounded contexts: what the service is about, in plain Python over plain data."""
