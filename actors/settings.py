@@ -7,7 +7,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Unknown keys are errors."""
 
 
-class GatewaySettings(Section):
+class GatewaySettings(Section, frozen=True):
     """The HTTP edge."""
 
     bind: str = "127.0.0.1:8080"
@@ -32,7 +32,7 @@ class GatewaySettings(Section):
     """Seconds a worker may take to stop."""
 
 
-class EntitySettings(Section):
+class EntitySettings(Section, frozen=True):
     """Living aggregates."""
 
     active: int = 100_000
@@ -53,7 +53,7 @@ class EntitySettings(Section):
     """Idempotency keys an entity remembers at most."""
 
 
-class SupervisionSettings(Section):
+class SupervisionSettings(Section, frozen=True):
     """What happens to an entity whose code or journal fails."""
 
     failures: int = 5
@@ -66,7 +66,7 @@ class SupervisionSettings(Section):
     """Entities quarantined in one shard within ``window`` that restart the shard as a whole."""
 
 
-class StageSettings(Section):
+class StageSettings(Section, frozen=True):
     """The actor system of a worker."""
 
     mailbox: int = 10_000
@@ -75,7 +75,7 @@ class StageSettings(Section):
     """How long actors may run before sockets get their turn."""
 
 
-class JournalSettings(Section):
+class JournalSettings(Section, frozen=True):
     """How the journal is used; where it is, is ``journal``."""
 
     queue: int = 20_000
@@ -86,7 +86,7 @@ class JournalSettings(Section):
     """How long a commit waits for a lock that another process holds."""
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """The whole of ``cluster.yaml``."""
 
     cluster: str = "butai"

@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar, dataclass_transfo
 import msgspec
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-"""An instant with its offset from UTC, as in RFC 3339: ``2027-01-15T10:00:00+09:00``. Naive times are refused.
+"""An instant with its offset from UTC, as in RFC 3339: ``2027-01-15T10:00:00+09:00``. Naive ones are refused.
 
 The offset is kept: what was asked in local time is answered in local time."""
 
