@@ -11,8 +11,10 @@ may be refused is read from them, by mypy and by the gateway alike. Nothing here
 database or HTTP, so domain code runs and is tested without them.
 """
 
+import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 import msgspec
@@ -21,6 +23,44 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """An instant with its offset from UTC, as in RFC 3339: ``2027-01-15T10:00:00+09:00``. Naive ones are refused.
 
 The offset is kept: what was asked in local time is answered in local time."""
+
+Meta = msgspec.Meta
+"""Limits on a field: ``Annotated[int, Meta(ge=1, le=100)]``. They hold where data arrives from outside, so
+commands carry them; events, which are facts, do not, or a tightened limit would make history unreadable."""
+
+# `$` also matches before a trailing newline; `(?!\n)` keeps it out, in Python and ECMAScript alike.
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._~:@-]*(?!\n)$")]
+"""A name by which things are found: 1 to 64 letters, digits and ``. _ ~ : @ -``, as they are in a URL."""
+
+Text = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f\u2028\u2029]*(?!\n)$",
+    ),
+]
+"""One line for people to read: 1 to 200 characters, none of them a control character, the first no space."""
+
+ZoneName = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*(?!\n)$")]
+"""A name as in the IANA time zone database: ``Europe/Berlin``. ``time_zone`` tells whether there is one."""
+
+TimeOfDay = Annotated[str, Meta(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""A local time of day, ``00:00`` to ``23:59``."""
+
+EndOfDay = Annotated[str, Meta(max_length=5, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+"""A local time of day by which something ends, ``00:00`` to ``24:00``."""
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    """Read once: it opens some 600 files. ``localtime`` means another zone on every machine."""
+    return frozenset(zoneinfo.available_timezones()) - {"localtime"}
+
+
+def time_zone(name: str) -> zoneinfo.ZoneInfo | None:
+    """The time zone of this IANA name, or None where there is none."""
+    return zoneinfo.ZoneInfo(name) if name in _zone_names() else None
 
 
 @dataclass_transform(frozen_default=True)
