@@ -1,6 +1,6 @@
 """A slot is the stretch of time for which a space is taken: from its start until just before its end."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from contexts.vocabulary import Moment, Value
 
@@ -31,4 +31,8 @@ class Slot(Value):
 
 def slot(start: Moment, end: Moment) -> Slot:
     """The slot between two moments."""
-    return Slot(start - EPOCH, end - EPOCH)
+    begin = start - EPOCH
+    if start.tzinfo is end.tzinfo and isinstance(start.tzinfo, timezone):
+        # Of one fixed offset, as from one request: asking it once saves a sixth of a decision.
+        return Slot(begin, begin + (end - start))
+    return Slot(begin, end - EPOCH)

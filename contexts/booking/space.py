@@ -27,7 +27,7 @@ from contexts.booking.rejections import (
 )
 from contexts.booking.slot import Slot, slot
 from contexts.booking.timeline import Timeline
-from contexts.vocabulary import Aggregate, Call, Moment, Rejection, State, Value, time_zone
+from contexts.vocabulary import Aggregate, Call, Moment, State, Value, time_zone
 
 
 class Reservation(Value, omit_defaults=True):
@@ -67,10 +67,10 @@ class Space(State, dict=True):
 def evolve(space: Space, event: Events) -> Space:
     """Change the space by what happened."""
     match event:
-        case Reserved(id, guest, guests, start, end):
-            put(space, id, Reservation(guest, guests, start, end))
-        case Held(id, guest, guests, start, end, expires):
-            put(space, id, Reservation(guest, guests, start, end, expires))
+        case Reserved() as e:
+            put(space, e.reservation, Reservation(e.guest, e.guests, e.start, e.end))
+        case Held() as e:
+            put(space, e.reservation, Reservation(e.guest, e.guests, e.start, e.end, e.expires))
         case Cancelled(id) | Expired(id):
             take_out(space, id)
         case Confirmed(id):
@@ -103,51 +103,48 @@ def take_out(space: Space, id: str) -> Reservation:
 
 def decide(space: Space, command: Commands, call: Call) -> list[Events] | Refusals:
     """What a command leads to."""
-    if isinstance(command, Open):
-        return open_for_booking(space, command)
     if not space.capacity:
-        return NotOpen()
-    match command:
-        case Reserve() | Hold():
-            return take(space, command, call.now)
+        return open_for_booking(command) if isinstance(command, Open) else NotOpen()
+    match command:  # the commonest first, and without captures: five of them take half a microsecond
+        case Reserve() as c:
+            return take(space, Reserved(c.reservation, c.guest, c.guests, c.start, c.end), call.now)
+        case Hold() as c:
+            if c.expires <= call.now:
+                return AlreadyPast()
+            held = Held(c.reservation, c.guest, c.guests, c.start, c.end, c.expires)
+            return take(space, held, call.now)
         case Confirm(id):
             return confirm(space, id, call.now)
         case Reschedule():
             return reschedule(space, command, call.now)
         case Cancel(id):
             return cancel(space, id, call.now)
+        case Open():
+            return AlreadyOpen()
         case _:
             assert_never(command)
 
 
-def open_for_booking(space: Space, command: Open) -> list[Events] | AlreadyOpen | UnknownTimeZone:
-    """Once."""
-    if space.capacity:
-        return AlreadyOpen()
+def open_for_booking(command: Open) -> list[Events] | UnknownTimeZone:
+    """In a time zone that exists."""
     if time_zone(command.time_zone) is None:
         return UnknownTimeZone()
     return [Opened(command.capacity, command.time_zone, command.opens, command.closes)]
 
 
-def take(space: Space, wish: Reserve | Hold, now: datetime) -> list[Events] | Refusals:
+def take(space: Space, wish: Reserved | Held, now: datetime) -> list[Events] | Refusals:
     """Reserve or hold a slot. An id may be used again once its reservation is gone."""
-    id = wish.reservation
-    if isinstance(wish, Hold) and wish.expires <= now:
-        return AlreadyPast()
     if wish.guests > space.capacity:
         return TooManyGuests(space.capacity)
+    id = wish.reservation
     namesake = space.reservations.get(id)
     if namesake is not None and not namesake.has_expired(now):
         return Taken()
     room = make_room(space, slot(wish.start, wish.end), now, besides=id)
-    if isinstance(room, Rejection):
-        return room
-    if namesake is not None:
-        room.append(Expired(id))
-    if isinstance(wish, Hold):
-        room.append(Held(id, wish.guest, wish.guests, wish.start, wish.end, wish.expires))
-    else:
-        room.append(Reserved(id, wish.guest, wish.guests, wish.start, wish.end))
+    if isinstance(room, list):
+        if namesake is not None:
+            room.append(Expired(id))
+        room.append(wish)
     return room
 
 
@@ -190,9 +187,9 @@ def reschedule(space: Space, command: Reschedule, now: datetime) -> list[Events]
     if wanted == reservation.slot():
         return []
     room = make_room(space, wanted, now, besides=id)
-    if isinstance(room, Rejection):
-        return room
-    return [*room, Rescheduled(id, command.start, command.end)]
+    if isinstance(room, list):
+        room.append(Rescheduled(id, command.start, command.end))
+    return room
 
 
 def cancel(space: Space, id: str, now: datetime) -> list[Events] | NoSuchReservation:
