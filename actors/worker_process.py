@@ -1,0 +1,135 @@
+"""A worker as its node sees it: a process that is started, heard and ended."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from typing import Any, Self
+
+import msgspec
+
+from actors import reports
+from actors.settings import Settings
+
+log = logging.getLogger("butai.node")
+
+LAST_WORDS = 1.0
+"""Seconds to wait for the end of the reports of a process that has ended."""
+
+
+class WorkerRefused(Exception):
+    """The worker cannot start as configured; the message is one line."""
+
+
+class WorkerProcess:
+    """One process of ``python -m <module> <node's pid> <report descriptor>``, settings on its stdin.
+
+    It is exec'd, not forked from a loop, and leads its own process group, so that Ctrl-C in a terminal
+    reaches the node alone and the node decides how the worker stops."""
+
+    def __init__(self, process: asyncio.subprocess.Process, lines: asyncio.StreamReader) -> None:
+        self._process = process
+        self._lines = lines
+        self._ready: asyncio.Future[reports.Ready] = asyncio.get_running_loop().create_future()
+        self._refusal: str | None = None
+        self._failure: str | None = None
+        self._hearing = asyncio.create_task(self._hear())
+        self._life = asyncio.create_task(self._follow())
+
+    @classmethod
+    async def start(cls, settings: Settings, module: str) -> Self:
+        """Start the process and hand it its settings; raises OSError if there can be no process."""
+        listening, reporting = os.pipe()
+        try:
+            # -P: the current folder must not come before the installed packages.
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", module, str(os.getpid()), str(reporting)),
+                stdin=asyncio.subprocess.PIPE,
+                pass_fds=(reporting,),
+                process_group=0,
+            )
+        except BaseException:
+            os.close(listening)
+            raise
+        finally:
+            os.close(reporting)
+        lines = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(listening, "rb", buffering=0)
+        )
+        assert process.stdin is not None
+        process.stdin.write(msgspec.json.encode(settings) + b"\n")
+        with contextlib.suppress(ConnectionError):
+            await process.stdin.drain()
+        return cls(process, lines)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def ready(self) -> reports.Ready | None:
+        """The worker's word that it serves, or None if it ends first."""
+        either: tuple[asyncio.Future[Any], ...] = (self._ready, self._life)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        return self._ready.result() if self._ready.done() else None
+
+    async def ended(self) -> str:
+        """Wait for the process to end; the reason in one line. Raises WorkerRefused."""
+        status = await asyncio.shield(self._life)
+        if self._refusal is not None:
+            raise WorkerRefused(self._refusal)
+        return self._failure or describe(status)
+
+    async def _follow(self) -> int:
+        status = await self._process.wait()
+        # A process that the worker left behind may hold the pipe open: its end is not to be waited for.
+        await asyncio.wait({self._hearing}, timeout=LAST_WORDS)
+        self._hearing.cancel()
+        return status
+
+    async def _hear(self) -> None:
+        while line := await self._lines.readline():
+            try:
+                report = reports.receive(line)
+            except ValueError:
+                log.warning("the worker's report makes no sense", extra={"pid": self.pid})
+                continue
+            match report:
+                case reports.Ready() as ready if not self._ready.done():
+                    self._ready.set_result(ready)
+                case reports.Refusal(message):
+                    self._refusal = message
+                case reports.Failure(message):
+                    self._failure = message
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, unless the process has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def stop(self, grace: float) -> int | None:
+        """Ask it to stop and wait ``grace`` seconds: its exit status, or None if it had to be killed."""
+        self.signal(signal.SIGTERM)
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._life), grace)
+        except TimeoutError:
+            await self.kill()
+            return None
+
+    async def kill(self) -> None:
+        """End it at once, if it lives; return when it is gone and everything it said was heard."""
+        if self._process.returncode is None:
+            self.signal(signal.SIGKILL)
+        await self._life
+
+
+def describe(status: int) -> str:
+    """An exit status in words."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"

@@ -1,0 +1,234 @@
+"""The ``butai`` command. Errors are one line each on stderr: exit status 1, or 2 for wrong usage.
+
+Whatever a command needs is imported when it runs, so that ``--help`` and ``check`` answer at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from actors.reports import Ready
+    from actors.settings import Settings
+
+app = typer.Typer(
+    name="butai",
+    help="A reactive service cluster: REST commands become messages for event-sourced actors.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="The cluster.yaml to use; else ./cluster.yaml, else defaults."
+    ),
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="Override one key, such as gateway.bind=127.0.0.1:9000; may be repeated. "
+        "BUTAI_GATEWAY__BIND does the same from the environment.",
+    ),
+]
+
+
+class Failed(Exception):
+    """A command failed; each line is shown on stderr."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+        self.lines = lines
+
+
+def main() -> int:
+    """Run the command line; returns the exit status."""
+    try:
+        status = app(standalone_mode=False)
+        sys.stdout.flush()
+    except Failed as error:
+        return _complain(error.lines, 1)
+    except typer.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except UsageError as error:
+        return _complain(_usage(error), 2)
+    except BrokenPipeError:
+        # Who read our output has gone, as "head" does. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _usage(error: Any) -> list[str]:
+    """What was wrong with the usage; nothing if the help was shown instead."""
+    message = " ".join(error.format_message().split())
+    path = error.ctx.command_path if error.ctx is not None else "butai"
+    return [f"{message} (see {path} --help)"] if message else []
+
+
+def _complain(lines: Sequence[str], status: int) -> int:
+    try:
+        for line in lines:
+            sys.stderr.write(f"butai: {line}\n")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    return status
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """A reactive service cluster: REST commands become messages for event-sourced actors."""
+
+
+@app.command()
+def up(
+    config: Config = None,
+    sets: Sets = None,
+    log: Annotated[
+        str | None, typer.Option("--log", metavar="text|json", help="How to log; overrides the key 'log'.")
+    ] = None,
+) -> None:
+    """Serve the contexts of cluster.yaml until Ctrl-C or SIGTERM.
+
+    Starts one worker, restarts it when it dies, and prints one line when it is ready. The first Ctrl-C lets
+    requests in flight finish, the second does not wait for them.
+    """
+    import asyncio
+
+    from actors import logs
+    from actors.node import Node, NodeFailed
+    from actors.worker_process import WorkerRefused
+
+    settings = _settings(config, [*(sets or []), *([f"log={log}"] if log is not None else [])])
+    logs.configure(settings.log)
+    shown = False
+
+    def announce(ready: "Ready") -> None:
+        nonlocal shown
+        _announce(ready, settings, again=shown)
+        shown = True
+
+    try:
+        asyncio.run(Node(settings, announce).run())
+    except (WorkerRefused, NodeFailed) as error:
+        raise Failed(str(error)) from error
+    except OSError as error:
+        raise Failed(f"the worker cannot be started: {error.strerror}") from error
+
+
+def _announce(ready: "Ready", settings: "Settings", again: bool) -> None:
+    import logging
+
+    url, contexts = f"http://{ready.address}", ", ".join(ready.contexts)
+    if again or settings.log == "json":
+        logging.getLogger("butai.node").info(
+            "ready",
+            extra={"url": url, "contexts": contexts, "journal": ready.journal, "docs": f"{url}/docs"},
+        )
+        return
+    try:
+        sys.stdout.write(
+            f"butai: {settings.cluster} is ready at {url} (contexts: {contexts}; "
+            f"journal: {ready.journal}; docs: {url}/docs)\n"
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads the line; the service goes on.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+@app.command()
+def check(config: Config = None, sets: Sets = None) -> None:
+    """Validate cluster.yaml and the manifest of every context, without starting anything.
+
+    Prints the contexts, their aggregates and routes; exits 1 with one line per problem.
+    """
+    from actors import manifest
+    from contexts.vocabulary import CommandRoute
+
+    settings = _settings(config, sets or [])
+    _find_contexts()
+    manifests, problems = {}, []
+    for name in settings.contexts:
+        try:
+            manifests.update(manifest.load([name]))
+        except manifest.ManifestError as error:
+            problems.append(str(error))
+    if not problems:
+        try:
+            manifest.load(settings.contexts)
+        except manifest.ManifestError as error:
+            problems.append(str(error))
+    if problems:
+        raise Failed(*problems)
+    for context in manifests.values():
+        summary = f"  {context.context.summary}" if context.context.summary else ""
+        typer.echo(f"{context.name}{summary}")
+        for aggregate in context.aggregates.values():
+            commands = ", ".join(command.__name__ for command in aggregate.commands)
+            typer.echo(f"  {aggregate.name}: {commands}")
+        for route in context.context.routes:
+            if isinstance(route, CommandRoute):
+                typer.echo(f"  {route.method:6} /{context.name}{route.path}  {route.command.__name__}")
+            else:
+                typer.echo(f"  GET    /{context.name}{route.path}")
+    count = len(manifests)
+    typer.echo(
+        f"ok: {count} context{'' if count == 1 else 's'}, to be served on http://{settings.gateway.bind}"
+    )
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(f"butai {installed('butai')}")
+
+
+def _settings(config: Path | None, sets: list[str]) -> "Settings":
+    from actors.configuration import ConfigurationError, load
+
+    if config is None:
+        here = Path("cluster.yaml")
+        config = here if here.exists() else None
+        if config is None:
+            sys.stderr.write("butai: no cluster.yaml in this folder, the defaults are used\n")
+    try:
+        return load(config, os.environ, sets)
+    except ConfigurationError as error:
+        raise Failed(*error.problems) from error
+
+
+def _find_contexts() -> None:
+    """A context may also live in the current folder; last, so that it can hide nothing installed."""
+    sys.path.append(os.getcwd())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""The node with real worker processes that are small enough to misbehave on purpose."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors import restarts
+from actors.node import Node, NodeFailed
+from actors.reports import Ready
+from actors.settings import GatewaySettings, NodeSettings, Settings
+from actors.worker_process import WorkerRefused, describe
+
+BEGIN = """
+import os, signal, sys, time
+from pathlib import Path
+from actors import lifeline, reports
+lifeline.tie(int(sys.argv[1]))
+settings = lifeline.read_line(0)
+lifeline.watch(0)
+report = int(sys.argv[2])
+here = Path(__file__).parent
+def ready(address="127.0.0.1:4321"):
+    reports.send(report, reports.Ready(address=address, contexts=("rooms",), journal="none"))
+def serve():
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    ready()
+    time.sleep(60)
+"""
+
+DRIVER = """
+import asyncio, sys
+from actors.node import Node
+from actors.settings import Settings
+asyncio.run(Node(Settings(), lambda _: print("ready", flush=True), "stand_in").run())
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Writes the module that the node runs as its worker; returns the folder it lies in."""
+    root = Path(__file__).parents[2]
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{root}")
+
+    def write(body: str) -> Path:
+        (tmp_path / "stand_in.py").write_text(BEGIN + body)
+        return tmp_path
+
+    return write
+
+
+def quick(**node: float) -> Settings:
+    stated = {"backoff": 0.01, "backoff_limit": 0.01, **node}
+    return Settings(node=msgspec.convert(stated, NodeSettings), gateway=GatewaySettings(grace=10.0))
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture
+def driver() -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts a node of its own process around the stand-in and waits until that is ready."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+async def test_a_worker_that_refuses_to_start_ends_the_node_at_once(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "starts").open("a").write("x")
+reports.send(report, reports.Refusal(message="port 80: taken"))
+sys.exit(78)
+""")
+    with pytest.raises(WorkerRefused, match="port 80: taken"):
+        await Node(quick(), lambda _: None, "stand_in").run()
+    assert (folder / "starts").read_text() == "x"
+
+
+async def test_a_node_gives_up_when_its_worker_dies_too_often(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "starts").open("a").write("x")
+reports.send(report, reports.Failure(message="the journal's thread died: disk on fire"))
+sys.exit(70)
+""")
+    with pytest.raises(
+        NodeFailed, match="died 3 times, the last time of: the journal's thread died: disk on fire"
+    ):
+        await Node(quick(restarts=2), lambda _: None, "stand_in").run()
+    assert (folder / "starts").read_text() == "xxx"
+
+
+async def test_a_killed_worker_is_replaced_at_the_same_address(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "settings").write_bytes(settings)
+(here / "pid").write_text(str(os.getpid()))
+serve()
+""")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    node = asyncio.create_task(Node(quick(), readies.put_nowait, "stand_in").run())
+    pids = []
+    for _ in range(3):
+        await asyncio.wait_for(readies.get(), 10)
+        pids.append(int((folder / "pid").read_text()))
+        os.kill(pids[-1], signal.SIGKILL)
+    await asyncio.wait_for(readies.get(), 10)
+    bound = msgspec.json.decode((folder / "settings").read_bytes(), type=Settings).gateway.bind
+    assert bound == "127.0.0.1:4321"
+    assert len(set(pids)) == 3
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+    assert not any(alive(pid) for pid in [*pids, int((folder / "pid").read_text())])
+
+
+async def test_a_worker_that_is_never_ready_is_killed_and_counts_as_dead(
+    stand_in: Callable[[str], Path],
+) -> None:
+    folder = stand_in("""
+(here / "pid").write_text(str(os.getpid()))
+time.sleep(60)
+""")
+    with pytest.raises(NodeFailed, match=r"not ready within 1 s"):
+        await Node(quick(restarts=0, start_seconds=1.0), lambda _: None, "stand_in").run()
+    assert not alive(int((folder / "pid").read_text()))
+
+
+async def test_a_report_without_sense_does_not_harm_the_node(stand_in: Callable[[str], Path]) -> None:
+    stand_in("""
+os.write(report, b"hello\\n{}\\n")
+reports.send(report, reports.Refusal(message="after all"))
+""")
+    with pytest.raises(WorkerRefused, match="after all"):
+        await Node(quick(), lambda _: None, "stand_in").run()
+
+
+async def test_a_worker_that_ignores_the_signal_is_killed_after_the_grace(
+    stand_in: Callable[[str], Path],
+) -> None:
+    folder = stand_in("""
+(here / "pid").write_text(str(os.getpid()))
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+ready()
+time.sleep(60)
+""")
+    settings = msgspec.structs.replace(quick(), gateway=GatewaySettings(grace=0.2))
+    with pytest.raises(NodeFailed, match=r"did not stop within 0\.2 s and was killed"):
+        await Node(settings, lambda _: os.kill(os.getpid(), signal.SIGTERM), "stand_in").run()
+    assert not alive(int((folder / "pid").read_text()))
+
+
+async def test_the_second_request_to_stop_reaches_the_worker_as_a_second_signal(
+    stand_in: Callable[[str], Path],
+) -> None:
+    folder = stand_in("""
+seen = []
+def stop(*_):
+    seen.append(1)
+    (here / "seen").write_text(str(len(seen)))
+    if len(seen) == 2:
+        os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+ready()
+while True:
+    time.sleep(60)
+""")
+    node = asyncio.create_task(Node(quick(), lambda _: os.kill(os.getpid(), signal.SIGINT), "stand_in").run())
+
+    assert await asyncio.to_thread(eventually, (folder / "seen").exists)
+    assert not node.done()
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(node, 10)
+    assert (folder / "seen").read_text() == "2"
+
+
+def test_the_worker_dies_with_a_node_that_was_killed(
+    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+) -> None:
+    stand_in("serve()")
+    node = driver()
+    (worker,) = children(node.pid)
+    node.kill()
+    assert eventually(lambda: not alive(worker), 2.0)
+
+
+def test_the_worker_dies_by_the_pipe_alone_while_it_is_busy(
+    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+) -> None:
+    stand_in("""
+import ctypes
+ctypes.CDLL(None).prctl(lifeline.PR_SET_PDEATHSIG, 0)
+ready()
+while True:
+    pass
+""")
+    node = driver()
+    (worker,) = children(node.pid)
+    node.kill()
+    assert eventually(lambda: not alive(worker), 2.0)
+
+
+def test_a_worker_whose_node_is_already_gone_does_not_begin(tmp_path: Path) -> None:
+    program = "from actors import lifeline; lifeline.tie(1 << 22); print('alive')"
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+
+
+def test_ctrl_c_in_a_terminal_stops_node_and_worker_in_order(
+    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+) -> None:
+    stand_in("serve()")
+    node = driver()
+    (worker,) = children(node.pid)
+    os.killpg(node.pid, signal.SIGINT)
+    assert node.wait(10) == 0
+    assert not alive(worker)
+
+
+@given(st.integers(1, 200), st.integers(0, 200))
+def test_restarts_are_immediate_then_slower_then_refused(count: int, limit: int) -> None:
+    settings = NodeSettings(restarts=limit)
+    delays = [
+        restarts.delay([float(i) * 0.01 for i in range(1, n + 1)], settings) for n in range(1, count + 1)
+    ]
+    allowed = [delay for delay in delays if delay is not None]
+    assert len(allowed) == min(count, limit)
+    assert allowed == sorted(allowed)
+    assert allowed[:1] in ([], [0.0])
+    assert all(delay <= settings.backoff_limit for delay in allowed)
+
+
+def test_deaths_outside_the_window_are_forgotten() -> None:
+    settings = NodeSettings(restarts=1, window=60.0)
+    assert restarts.delay([0.0, 60.0, 120.0], settings) == 0.0
+    assert restarts.delay([0.0, 59.9], settings) is None
+
+
+def test_an_exit_status_is_told_in_words() -> None:
+    assert [describe(status) for status in (3, -9, -99)] == [
+        "exit status 3",
+        "killed by SIGKILL",
+        "killed by signal 99",
+    ]
