@@ -1,6 +1,6 @@
 """Logging, configured once per process: one record per line, readable or JSON.
 
-Structure travels in ``extra``: ``log.warning("worker died", extra={"pid": 7, "status": -9})``.
+Structure travels as fields: ``log.warning("worker died", extra={"fields": {"pid": 7}})``.
 """
 
 import asyncio
@@ -9,9 +9,6 @@ import logging
 import sys
 import time
 from typing import Any, TextIO
-
-STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-"""What every record has; the rest came with ``extra``."""
 
 
 def configure(style: str, stream: TextIO | None = None, level: int = logging.INFO) -> None:
@@ -28,7 +25,7 @@ def configure(style: str, stream: TextIO | None = None, level: int = logging.INF
 
 
 class TextFormatter(logging.Formatter):
-    """``2026-11-25T09:00:00.123Z INFO butai.node: worker started pid=7``; a traceback follows, indented."""
+    """``2026-11-25T09:00:00.123Z INFO actors.node: worker started pid=7``; a traceback follows, indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{_instant(record)} {record.levelname} {record.name}: {_flat(record.getMessage())}"
@@ -61,19 +58,20 @@ class JsonFormatter(TextFormatter):
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:
     """What the record says beside its message."""
-    return {key: value for key, value in vars(record).items() if key not in STANDARD}
+    stated = getattr(record, "fields", None)
+    return stated if isinstance(stated, dict) else {}
 
 
 def report_uncaught(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """A loop's exception handler: what nobody caught becomes one record."""
     error = context.get("exception")
-    extra = {
+    fields = {
         key: repr(value) for key, value in context.items() if key in ("task", "future", "handle", "transport")
     }
-    logging.getLogger("butai.loop").error(
+    logging.getLogger("asyncio").error(
         context.get("message") or "unhandled error in the event loop",
         exc_info=(type(error), error, error.__traceback__) if error is not None else None,
-        extra=extra,
+        extra={"fields": fields},
     )
 
 

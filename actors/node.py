@@ -17,7 +17,7 @@ from actors.reports import Ready
 from actors.settings import Settings
 from actors.worker_process import WorkerProcess, describe
 
-log = logging.getLogger("butai.node")
+log = logging.getLogger(__name__)
 
 HURRY = 2.0
 """Seconds a worker gets after the second request to stop."""
@@ -54,7 +54,7 @@ class Node:
             pause = restarts.delay(deaths, self._settings.node)
             if pause is None:
                 raise NodeFailed(f"gave up: the worker died {len(deaths)} times, the last time of: {reason}")
-            log.error("worker died", extra={"reason": reason, "restart_in": pause})
+            log.error("worker died", extra={"fields": {"reason": reason, "restart_in": pause}})
             await self._wait_unless_stopped(pause)
 
     def _ask_to_stop(self) -> None:
@@ -70,7 +70,7 @@ class Node:
     async def _run_worker(self) -> str:
         """One worker's life; the reason of its death in one line."""
         worker = self._worker = await WorkerProcess.start(self._settings, self._module)
-        log.info("worker started", extra={"pid": worker.pid})
+        log.info("worker started", extra={"fields": {"pid": worker.pid}})
         life = asyncio.create_task(self._live(worker))
         stopped = asyncio.create_task(self._stop.wait())
         try:
@@ -101,7 +101,7 @@ class Node:
 
     async def _stop_worker(self, worker: WorkerProcess) -> None:
         grace = self._settings.gateway.grace
-        log.info("stopping", extra={"pid": worker.pid, "grace": grace})
+        log.info("stopping", extra={"fields": {"pid": worker.pid, "grace": grace}})
         status = await worker.stop(grace)
         if status is None:
             raise NodeFailed(f"the worker did not stop within {grace:g} s and was killed")

@@ -13,7 +13,7 @@ import msgspec
 from actors import reports
 from actors.settings import Settings
 
-log = logging.getLogger("butai.node")
+log = logging.getLogger(__name__)
 
 LAST_WORDS = 1.0
 """Seconds to wait for the end of the reports of a process that has ended."""
@@ -94,7 +94,7 @@ class WorkerProcess:
             try:
                 report = reports.receive(line)
             except ValueError:
-                log.warning("the worker's report makes no sense", extra={"pid": self.pid})
+                log.warning("the worker's report makes no sense", extra={"fields": {"pid": self.pid}})
                 continue
             match report:
                 case reports.Ready() as ready if not self._ready.done():

@@ -146,10 +146,8 @@ def _announce(ready: "Ready", settings: "Settings", again: bool) -> None:
 
     url, contexts = f"http://{ready.address}", ", ".join(ready.contexts)
     if again or settings.log == "json":
-        logging.getLogger("butai.node").info(
-            "ready",
-            extra={"url": url, "contexts": contexts, "journal": ready.journal, "docs": f"{url}/docs"},
-        )
+        fields = {"url": url, "contexts": contexts, "journal": ready.journal, "docs": f"{url}/docs"}
+        logging.getLogger("actors.node").info("ready", extra={"fields": fields})
         return
     try:
         sys.stdout.write(
