@@ -42,6 +42,8 @@ class GatewaySettings(Section, frozen=True):
     """Seconds from a request's first byte to the end of its headers."""
     body_seconds: Seconds = 10.0
     """Seconds from the end of the headers to the end of the body."""
+    idle_seconds: Seconds = 75.0
+    """Seconds an unused connection is kept."""
     body_bytes: Annotated[int, msgspec.Meta(ge=64, le=67_108_864)] = 65536
     header_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 16384
     nesting: Annotated[int, msgspec.Meta(ge=1, le=200)] = 32
