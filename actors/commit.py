@@ -1,0 +1,329 @@
+"""Group commit: the pipeline between deciding and answering.
+
+An entity evolves at once and goes on deciding on its newest state, committed or not. What was decided waits
+here:
+
+1. All events of a context on this worker that arise while a commit is under way go into the next one.
+2. Every answer that was decided on an uncommitted version - acceptance, rejection, read, failed
+   precondition - is held by the batch that makes this version durable, and leaves in order after the commit.
+3. Snapshots ride in the batch that commits their version: they are never of an uncommitted one.
+4. At most one append is in flight, so a shard's sequence is gap-free in commit order.
+5. *Fenced*: the shard has another owner. What it decided here is void; callers are told to ask again there.
+6. *Nothing written* (unreachable, full): everything decided and not committed is void, and said to be.
+7. *Outcome unknown*: nothing is guessed and nothing re-sent. The shards are claimed again, which excludes
+   that the append lands later; then the journal says what it holds: what landed is answered as decided,
+   what did not is asked anew.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from actors.journal.port import (
+    Corrupted,
+    Journal,
+    JournalError,
+    JournalFull,
+    JournalUnavailable,
+    OutcomeUnknown,
+    Row,
+    Snapshot,
+)
+from actors.messages import Answer, Ask, Reason, Refused
+from actors.settings import JournalSettings
+
+if TYPE_CHECKING:
+    from actors.entity import Entity
+    from actors.shard import Shard
+
+logger = logging.getLogger(__name__)
+
+Held = tuple[Ask, Answer, "Entity"]
+
+_RECLAIM_BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Seconds between attempts to claim again; the last one repeats until the journal is back."""
+
+
+class Batch:
+    """Events on their way into one commit, and the answers that wait for it."""
+
+    __slots__ = ("committed", "held", "rows", "snapshots", "then", "waiting_for_snapshot")
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.held: list[Held] = []
+        self.waiting_for_snapshot: list[Entity] = []
+        self.snapshots: list[Snapshot] = []
+        self.then: list[Callable[[], None]] = []
+        """What waits for the batch's end, whatever it is."""
+        self.committed = False
+        """True once its events are durable, or known never to be."""
+
+    def answer(self) -> None:
+        """Let every held answer go, in order."""
+        for ask, answer, _ in self.held:
+            reply(ask, answer)
+        self.end()
+
+    def end(self) -> None:
+        """Its fate is settled."""
+        self.committed = True
+        for callback in self.then:
+            callback()
+
+
+def reply(ask: Ask, answer: Answer) -> None:
+    """Answer; a caller whose reply fails must not stop the others'."""
+    try:
+        ask.reply(answer)
+    except Exception:
+        logger.exception("a reply could not be taken")
+
+
+class Committer:
+    """Commits one context's decisions, batch by batch, and answers for them."""
+
+    def __init__(
+        self, journal: Journal, shards: Sequence["Shard"], settings: JournalSettings, owner: str
+    ) -> None:
+        self._journal = journal
+        self._shards = shards
+        self._settings = settings
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[Batch] = deque()
+        self._open = Batch()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._woken = False
+        self._closing = False
+        self.on_commit: Callable[[Sequence[Row]], None] | None = None
+        """Called with the rows of each commit, after its answers: views and the bus wake here."""
+        self.commits = 0
+        self.events = 0
+        self.failures = 0
+        self.rate = 0.0
+        """Events committed per second, smoothed over a second."""
+        self._last = self._loop.time()
+        self.trouble = ""
+        """Why the journal does not take commits at present; empty when it does."""
+        self._task = self._loop.create_task(self._run(), name="committer")
+
+    @property
+    def task(self) -> "asyncio.Task[None]":
+        """The task that commits; its owner watches it."""
+        return self._task
+
+    @property
+    def queued(self) -> int:
+        """Decided events that wait for their commit."""
+        return self._queued
+
+    @property
+    def full(self) -> bool:
+        """Whether deciding must pause until the journal has caught up."""
+        return self._queued >= self._settings.queue
+
+    def add(self, rows: Sequence[Row], held: Held) -> Batch:
+        """Take a decision: its events, and the answer to hold until they are durable."""
+        batch = self._open
+        batch.rows.extend(rows)
+        batch.held.append(held)
+        self._queued += len(rows)
+        if not self._woken:
+            self._rouse()
+        if len(batch.rows) >= self._settings.batch:
+            self._queue.append(batch)
+            self._open = Batch()
+        return batch
+
+    def add_snapshot(self, snapshot: Snapshot) -> None:
+        """Store a snapshot of a committed version with the next commit."""
+        self._open.snapshots.append(snapshot)
+        self._rouse()
+
+    async def settled(self) -> None:
+        """Wait until nothing is queued or in flight."""
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        """Commit what is queued, then end."""
+        self._closing = True
+        self._rouse()
+        await self._task
+
+    def _rouse(self) -> None:
+        self._woken = True
+        self._idle.clear()
+        self._wake.set()
+
+    def _next(self) -> Batch:
+        if self._queue:
+            return self._queue.popleft()
+        batch, self._open = self._open, Batch()
+        return batch
+
+    def _has_work(self) -> bool:
+        return bool(self._queue or self._open.rows or self._open.snapshots)
+
+    async def _run(self) -> None:
+        while True:
+            if not self._has_work():
+                self._woken = False
+                self._idle.set()
+                if self._closing:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = self._next()
+            for entity in batch.waiting_for_snapshot:
+                entity.take_snapshot(batch)
+            await self._commit(batch)
+
+    async def _commit(self, batch: Batch) -> None:
+        shards = self._shards
+        numbers = {row.shard for row in batch.rows}
+        numbers.update(snapshot.shard for snapshot in batch.snapshots)
+        epochs = {number: shards[number].epoch for number in numbers}
+        try:
+            fenced = await self._journal.append(batch.rows, epochs, batch.snapshots)
+        except JournalFull as error:
+            self._void(batch, Reason.JOURNAL_FULL, error)
+        except JournalUnavailable as error:
+            self._void(batch, Reason.JOURNAL_UNAVAILABLE, error)
+        except OutcomeUnknown as error:
+            await self._settle(batch, numbers, error)
+        except Corrupted as error:
+            # The last line of defence spoke: two histories met. Nothing was written, nothing is retried.
+            logger.critical("the journal refused a batch as corrupt", extra={"fields": {"error": str(error)}})
+            self._void(batch, Reason.FAILED, error)
+        else:
+            self.trouble = ""
+            if fenced:
+                self._fence(batch, fenced)
+            self._committed(batch)
+
+    def _committed(self, batch: Batch) -> None:
+        rows = batch.rows
+        self.commits += 1
+        self.events += len(rows)
+        self._queued -= len(rows)
+        self._measure(len(rows))
+        shards = self._shards
+        for row in rows:
+            shards[row.shard].committed = row.seq
+        batch.answer()
+        if self.on_commit is not None:
+            self.on_commit(rows)
+
+    def _measure(self, events: int) -> None:
+        now = self._loop.time()
+        elapsed = max(now - self._last, 1e-6)
+        self._last = now
+        self.rate += (events / elapsed - self.rate) * min(1.0, elapsed)
+
+    def _take_all(self, first: Batch) -> list[Batch]:
+        batches = [first, *self._queue, self._open]
+        self._queue.clear()
+        self._open = Batch()
+        return batches
+
+    def _void(self, first: Batch, reason: Reason, error: JournalError) -> None:
+        """Nothing was written: all that was decided since the last commit never happened."""
+        self.failures += 1
+        self.trouble = str(error)
+        logger.warning("commit failed, nothing written", extra={"fields": {"error": str(error)}})
+        for batch in self._take_all(first):
+            self._forget(batch, lambda number: True)
+            for ask, _, _ in batch.held:
+                reply(ask, Refused(reason, str(error), retry_after=1.0))
+            batch.end()
+
+    def _forget(self, batch: Batch, concerns: Callable[[int], bool]) -> None:
+        """Drop every entity that holds a void decision, and step the shards' sequences back."""
+        for ask, _, entity in batch.held:
+            if concerns(entity.shard.number):
+                entity.shard.drop(entity)
+                if ask.key is not None:
+                    # Or a retry would be given an answer that never came true.
+                    entity.shard.answers.forget(ask.key)
+        for number in {row.shard for row in batch.rows}:
+            if concerns(number):
+                self._shards[number].step_back()
+        self._queued -= sum(concerns(row.shard) for row in batch.rows)
+
+    def _fence(self, first: Batch, fenced: frozenset[int]) -> None:
+        """Leave only what is still ours in the batch just committed and in those behind it."""
+        for number in fenced:
+            self._shards[number].fence()
+        for batch in (first, *self._queue, self._open):
+            self._forget(batch, fenced.__contains__)
+            void = [held for held in batch.held if held[2].shard.number in fenced]
+            batch.held = [held for held in batch.held if held[2].shard.number not in fenced]
+            batch.rows = [row for row in batch.rows if row.shard not in fenced]
+            batch.snapshots = [s for s in batch.snapshots if s.shard not in fenced]
+            batch.waiting_for_snapshot = [
+                e for e in batch.waiting_for_snapshot if e.shard.number not in fenced
+            ]
+            for ask, _, _ in void:
+                reply(ask, Refused(Reason.MOVED, "the shard has another owner", retry_after=1.0))
+
+    async def _settle(self, first: Batch, numbers: set[int], error: OutcomeUnknown) -> None:
+        """Claim again, read what landed, answer that, and ask the rest anew."""
+        self.failures += 1
+        self.trouble = str(error)
+        logger.warning("commit's outcome unknown, claiming again", extra={"fields": {"error": str(error)}})
+        batches = self._take_all(first)
+        numbers = numbers.union(row.shard for batch in batches for row in batch.rows)
+        for number in numbers:
+            self._shards[number].suspend()
+        for batch in batches:
+            self._forget(batch, lambda number: True)
+        landed = await self._claim_again(sorted(numbers), first)
+        again: dict[int, list[Ask]] = {number: [] for number in numbers}
+        for batch in batches:
+            for ask, answer, entity in batch.held:
+                if batch is first and entity.shard.number in landed:
+                    reply(ask, answer)
+                else:
+                    ask.decided = False
+                    again[entity.shard.number].append(ask)
+            batch.end()
+        rows = [row for row in first.rows if row.shard in landed]
+        self.events += len(rows)
+        self.trouble = ""
+        for number, asks in again.items():
+            self._shards[number].resume(asks)
+        if self.on_commit is not None and rows:
+            self.on_commit(rows)
+
+    async def _claim_again(self, numbers: Sequence[int], batch: Batch) -> set[int]:
+        """Claim ``numbers`` until the journal answers; the shards whose rows of ``batch`` are in it.
+
+        The attempts end with the journal's return or with this task; callers have their deadlines."""
+        attempt = 0
+        while True:
+            try:
+                claims = await self._journal.claim(numbers, self._owner)
+                landed = {claim.shard for claim in claims if await self._has_landed(claim.shard, batch)}
+                break
+            except JournalError as error:
+                self.trouble = str(error)
+                await asyncio.sleep(_RECLAIM_BACKOFF[min(attempt, len(_RECLAIM_BACKOFF) - 1)])
+                attempt += 1
+        for claim in claims:
+            self._shards[claim.shard].claimed(claim)
+        return landed
+
+    async def _has_landed(self, shard: int, batch: Batch) -> bool:
+        mine = [row for row in batch.rows if row.shard == shard]
+        if not mine:
+            return True
+        stored = await self._journal.feed(shard, mine[0].seq - 1, len(mine))
+        # Another owner may have written in between: the same sequences prove nothing, the commands do.
+        return [(r.seq, r.command_id) for r in stored] == [(r.seq, r.command_id) for r in mine]

@@ -1,0 +1,277 @@
+"""The region: the way into one context's entities from this worker.
+
+It knows which shard an entity belongs to and brings the ask there. What does not need the entity itself,
+its past and its history, is read from the journal, which holds what is committed and nothing else.
+"""
+
+import asyncio
+import itertools
+import logging
+import os
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from thespian.actors import ActorAddress
+
+from actors.aggregate import AggregateType, Replayed
+from actors.answers import Answers
+from actors.commit import Committer, reply
+from actors.journal.codec import UnreadableEvent
+from actors.journal.port import Journal, JournalError, Row
+from actors.keys import Use
+from actors.lease import Lease
+from actors.manifest import ContextManifest
+from actors.messages import Absent, Accepted, Ask, Reason, Refused, Shown
+from actors.recovery import EntityKey, Recoveries
+from actors.replies import history_body, reply_body, state_body
+from actors.settings import Settings
+from actors.shard import SWEEP, Quarantined, Shard, ShardState
+from actors.stage import Stage
+
+logger = logging.getLogger(__name__)
+
+ANSWERS = 10_000
+"""Answers to keyed commands a context keeps in memory per worker; about 4 MB."""
+
+
+class History(msgspec.Struct, frozen=True):
+    """A page of an entity's history."""
+
+    events: bytes
+    """JSON array of events."""
+    last: int
+    """Version of the last event in it; the version asked after, if it is empty."""
+    more: bool
+
+
+def shard_of(aggregate: str, id: str, shards: int) -> int:
+    """The shard an entity belongs to, for ever."""
+    return zlib.crc32(f"{aggregate}/{id}".encode()) % shards
+
+
+def wall_clock() -> int:
+    """Microseconds since 1970-01-01T00:00:00Z."""
+    return time.time_ns() // 1000
+
+
+class Region:
+    """One context on this worker. Made by ``open_region``; everything runs on one loop."""
+
+    def __init__(
+        self,
+        manifest: ContextManifest,
+        journal: Journal,
+        stage: Stage,
+        settings: Settings,
+        owner: str,
+        lease: Lease,
+        wall: Callable[[], int],
+    ) -> None:
+        self.manifest = manifest
+        self.name = manifest.name
+        self.journal = journal
+        self.stage = stage
+        self.settings = settings
+        self.owner = owner
+        self.lease = lease
+        self.clock = stage.clock.now
+        self.wall = wall
+        self.kinds = {n: AggregateType(a, settings.entities) for n, a in manifest.aggregates.items()}
+        self.answers = Answers(ANSWERS)
+        self.recoveries = Recoveries(journal, self.kinds, settings.entities.recoveries)
+        self.shards: list[Shard] = []
+        self.committer = Committer(journal, self.shards, settings.commits, owner)
+        self.passivated = 0
+        self.failures = 0
+        self._addresses: list[ActorAddress] = []
+        self._number = itertools.count(1)
+        self._prefix = os.urandom(8)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def tell(self, ask: Ask) -> None:
+        """Bring an ask to its shard; its ``reply`` is called exactly once, perhaps before this returns."""
+        address = self._addresses[shard_of(ask.aggregate, ask.id, len(self._addresses))]
+        if not self.stage.offer(address, ask):
+            ask.reply(Refused(Reason.OVERLOADED, "the shard is busy", self.retry_after()))
+
+    async def state_at(self, aggregate: str, id: str, version: int) -> Shown | Absent | Refused:
+        """The state an entity had at ``version``, replayed from its first event."""
+        kind = self.kinds[aggregate]
+        try:
+            past: Replayed = await self.journal.replay_all(aggregate, id, kind.fold, version)
+        except (JournalError, UnreadableEvent) as error:
+            return _unreadable(error)
+        except Exception as error:
+            logger.exception("a past state could not be replayed", exc_info=error)
+            return Refused(Reason.FAILED, "the entity could not be replayed: a fault in the context")
+        if past.version == 0:
+            return Absent(0)
+        if past.version < version:
+            return Refused(Reason.NO_SUCH_VERSION, f"the version is {past.version}, {version} is not yet")
+        return Shown(version, state_body(version, self._position(aggregate, id, past.seq), past.state))
+
+    async def history(self, aggregate: str, id: str, after: int, limit: int) -> History | Absent | Refused:
+        """At most ``limit`` events of an entity with versions above ``after``."""
+        kind = self.kinds[aggregate]
+        try:
+            rows = await self.journal.history(aggregate, id, after, limit + 1)
+            if not rows and (after == 0 or not await self.journal.history(aggregate, id, 0, 1)):
+                return Absent(0)
+            page = rows[:limit]
+            events = history_body([kind.recorded(row) for row in page])
+        except (JournalError, UnreadableEvent) as error:
+            return _unreadable(error)
+        return History(events, page[-1].version if page else after, len(rows) > limit)
+
+    def recollect(self, ask: Ask, use: Use) -> None:
+        """Give the first answer to a key again, from the journal."""
+        self._own(self._recollect(ask, use))
+
+    async def _recollect(self, ask: Ask, use: Use) -> None:
+        kind = self.kinds[ask.aggregate]
+        try:
+            rows: list[Row] = await self.journal.history(
+                ask.aggregate, ask.id, use.first - 1, use.last - use.first + 1
+            )
+            events = [kind.recorded(row) for row in rows]
+        except (JournalError, UnreadableEvent) as error:
+            reply(ask, _unreadable(error))
+            return
+        body = reply_body(use.last, self._position(ask.aggregate, ask.id, rows[-1].seq), events)
+        answer = Accepted(use.last, body)
+        assert ask.key is not None
+        self.answers.remember(ask.key, ask.fingerprint, answer)
+        reply(ask, Accepted(use.last, body, replayed=True))
+
+    def command_id(self) -> bytes:
+        """16 bytes that no other command has: 8 of this worker's, 8 counted."""
+        return self._prefix + next(self._number).to_bytes(8, "big")
+
+    def retry_after(self) -> float:
+        """Seconds until a full mailbox will have been emptied, at the rate of the latest commits."""
+        return min(30.0, max(1.0, self.settings.entities.mailbox / max(1.0, self.committer.rate)))
+
+    def restart(self, shard: Shard) -> None:
+        """Give up all of a shard's entities and claim it anew."""
+        logger.critical("restarting a shard", extra={"fields": {"shard": shard.position(shard.seq)}})
+        self._own(self._restart(shard))
+
+    async def _restart(self, shard: Shard) -> None:
+        await self.committer.settled()
+        shard.suspend()
+        try:
+            for claim in await self.journal.claim([shard.number], self.owner):
+                shard.claimed(claim)
+        finally:
+            shard.quarantines.clear()
+            shard.resume(())
+
+    def _own(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("a region's task ended badly", exc_info=task.exception())
+
+    def _position(self, aggregate: str, id: str, seq: int) -> str:
+        return f"{self.name}/{shard_of(aggregate, id, len(self._addresses))}:{seq}"
+
+    # Operating -------------------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> int:
+        """Living entities."""
+        return sum(shard.active for shard in self.shards)
+
+    def quarantined(self) -> dict[EntityKey, Quarantined]:
+        """The entities that wait for an operator."""
+        return {
+            key: found
+            for shard in self.shards
+            for key, found in shard.entities.items()
+            if isinstance(found, Quarantined)
+        }
+
+    def release(self, aggregate: str, id: str) -> bool:
+        """Let a quarantined entity try again; False if it is not quarantined."""
+        return self.shards[shard_of(aggregate, id, len(self.shards))].release((aggregate, id))
+
+    def trouble(self) -> str:
+        """Why this context does not serve all it should; empty when it does."""
+        if self.committer.trouble:
+            return self.committer.trouble
+        states = [shard.state for shard in self.shards if shard.state is not ShardState.OPEN]
+        return f"{len(states)} of {len(self.shards)} shards are {states[0]}" if states else ""
+
+    # Beginning and end -----------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Claim every shard and let their actors live."""
+        claims = await self.journal.claim(range(self.journal.shards), self.owner)
+        for claim in claims:
+            address = self.stage.spawn(lambda claim=claim: Shard(self, claim))
+            self.shards.append(self.stage.instance(address))
+            self._addresses.append(address)
+            self.stage.offer(address, SWEEP)
+
+    async def drain(self, grace: float) -> None:
+        """Take nothing new, finish what was taken, passivate; for ``grace`` seconds at most."""
+        for shard in self.shards:
+            shard.stop_taking()
+        try:
+            async with asyncio.timeout(grace):
+                while self._busy():  # noqa: ASYNC110 - five parts may be busy, none outlives the grace
+                    await asyncio.sleep(0.005)
+                for shard in self.shards:
+                    shard.passivate_all()
+                await self.committer.settled()
+        except TimeoutError:
+            logger.warning("not everything was finished", extra={"fields": {"context": self.name}})
+
+    async def close(self) -> None:
+        """End every task. The journal stays open: it is its opener's to close."""
+        await self.recoveries.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.committer.close()
+
+    def _busy(self) -> bool:
+        return bool(
+            self.recoveries.active
+            or self.recoveries.queued
+            or self.committer.queued
+            or self._tasks
+            or self.stage.busy
+        )
+
+
+async def open_region(
+    manifest: ContextManifest,
+    journal: Journal,
+    stage: Stage,
+    settings: Settings,
+    owner: str,
+    lease: Lease | None = None,
+    wall: Callable[[], int] = wall_clock,
+) -> Region:
+    """A region whose shards are all claimed for ``owner``. Raises JournalError."""
+    region = Region(manifest, journal, stage, settings, owner, lease or Lease(), wall)
+    try:
+        await region.open()
+    except BaseException:
+        await region.close()
+        raise
+    return region
+
+
+def _unreadable(error: JournalError) -> Refused:
+    if isinstance(error, UnreadableEvent):
+        return Refused(Reason.UNREADABLE, f"the entity's journal cannot be read: {error}")
+    return Refused(Reason.JOURNAL_UNAVAILABLE, str(error), 1.0)
