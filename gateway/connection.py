@@ -1,0 +1,345 @@
+"""One client connection: bytes become exchanges, in order, and answers become bytes.
+
+aiohttp's C parser reads the requests; its request loop is not used. That loop starts a task and builds a
+Request, a Response and a StreamWriter per request; here a complete request is handed to its endpoint
+straight from ``data_received`` and its answer is written when it comes, without a task or a future.
+
+The guards aiohttp has none of live here: absolute deadlines for a request's head and body (a byte now and
+then does not extend them), for an idle connection and for a client that does not read its answers; limits on
+head and body; and an orderly end, where the answer reaches a client that is still sending (lingering close).
+"""
+
+from collections import deque
+from enum import Enum
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http import HttpProcessingError, HttpRequestParser
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web import RequestPayloadError
+
+from gateway.exchange import Exchange, failed_request
+from gateway.problems import (
+    BODY_TOO_LARGE,
+    EXPECTATION_FAILED,
+    HEADERS_TOO_LARGE,
+    MALFORMED_REQUEST,
+    REQUEST_TIMEOUT,
+    Refusal,
+)
+from gateway.responses import Response
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from gateway.listener import Listener
+
+PIPELINE = 32
+"""Requests that may wait behind the one being answered."""
+LINGER = 2.0
+"""Seconds in which what a client still sends is read and dropped, so that it can read its answer."""
+DRAIN = 1.0
+"""Seconds that a stopping server gives a client that has just been answered to send what it had begun."""
+LINE = 8190
+
+
+class Reading(Enum):
+    """Where the next bytes belong."""
+
+    NOTHING = 0
+    """Between requests."""
+    HEAD = 1
+    BODY = 2
+    ENDED = 3
+    """What still comes is dropped."""
+
+
+class Connection(BaseProtocol):
+    """Owned by its listener, which calls ``sweep`` a few times a second."""
+
+    __slots__ = (
+        "_advancing",
+        "_current",
+        "_due",
+        "_head_bytes",
+        "_listener",
+        "_queue",
+        "_reading",
+        "_stalled",
+        "_used",
+    )
+
+    def __init__(self, listener: "Listener", loop: "asyncio.AbstractEventLoop") -> None:
+        settings = listener.settings
+        parser: Any = HttpRequestParser(
+            self,
+            loop,
+            # aiohttp pauses a body of more than limit / 16 chunks, and a body may come byte by byte.
+            max(262_144, 32 * settings.body_bytes),
+            max_line_size=min(LINE, settings.header_bytes),
+            max_field_size=min(LINE, settings.header_bytes),
+            payload_exception=RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=PIPELINE,
+        )
+        super().__init__(loop, parser)
+        self._listener = listener
+        self._queue: deque[Exchange] = deque()
+        self._current: Exchange | None = None
+        self._reading = Reading.NOTHING
+        self._due = inf
+        self._stalled = inf
+        self._head_bytes = 0
+        self._advancing = False
+        self._used = False
+
+    # What the transport calls
+
+    def connection_made(self, transport: "asyncio.BaseTransport") -> None:
+        super().connection_made(transport)
+        if not self._listener.admit(self):
+            self._listener.dismiss(self)
+            self.abort()
+            return
+        self._due = self._loop.time() + self._listener.settings.header_seconds
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._listener.dismiss(self)
+        self._reading = Reading.ENDED
+        self._queue.clear()
+        if self._current is not None:
+            # The command goes on: a client that hangs up must not leave it half done.
+            self._current.connection = None
+            self._current = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._reading is Reading.ENDED or self._parser is None:
+            return
+        try:
+            messages, upgraded, _ = self._parser.feed_data(data)
+        except HttpProcessingError as error:
+            self._fail(_malformed(error))
+            return
+        if not messages:
+            if data:
+                self._more(len(data))
+            return
+        for message, payload in messages:
+            exchange = Exchange(self, self._listener, message, payload)
+            self._queue.append(exchange)
+        self._head_bytes = 0
+        if upgraded:
+            # The parser has stopped; we do not switch protocols, so this request is the last.
+            exchange.close = True
+            self._reading = Reading.ENDED
+            self._due = inf
+        elif payload.is_eof():
+            self._reading = Reading.NOTHING
+            self._due = inf
+        else:
+            self._reading = Reading.BODY
+            self._due = self._loop.time() + self._listener.settings.body_seconds
+        if self._reading is Reading.BODY or len(data) > self._listener.settings.header_bytes:
+            self._check_limits(exchange)
+        if len(self._queue) >= PIPELINE and not self._buffer_paused:
+            self._pause_reading_for_buffer()
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The client has sent all it wants to; it may still read its answers."""
+        if self._reading in (Reading.HEAD, Reading.BODY):
+            return False
+        last = self._queue[-1] if self._queue else self._current
+        if last is None:
+            return False
+        last.close = True
+        self._reading = Reading.ENDED
+        return True
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self._loop.time() + self._listener.settings.body_seconds
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stalled = inf
+        self._advance()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # Called by aiohttp's StreamReader for every body; only a paused transport needs it.
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    # Reading
+
+    def _more(self, size: int) -> None:
+        """Bytes came that complete no head."""
+        if self._reading is Reading.BODY:
+            last = self._queue[-1]
+            if last.payload.is_eof():
+                self._reading = Reading.NOTHING
+                self._due = inf
+                self._advance()
+            else:
+                self._check_limits(last)
+            return
+        settings = self._listener.settings
+        if self._reading is Reading.NOTHING:
+            self._reading = Reading.HEAD
+            if self._used or self._due == inf:
+                self._due = self._loop.time() + settings.header_seconds
+        self._head_bytes += size
+        if self._head_bytes > settings.header_bytes:
+            limit = f"The request's line and headers may have {settings.header_bytes} bytes."
+            self._fail(Refusal(HEADERS_TOO_LARGE, limit))
+
+    def _check_limits(self, exchange: Exchange) -> None:
+        """The newest request's head and body, as far as they are known."""
+        settings = self._listener.settings
+        headers = exchange.message.headers
+        if sum(len(n) + len(v) + 4 for n, v in exchange.message.raw_headers) > settings.header_bytes:
+            limit = f"The request's line and headers may have {settings.header_bytes} bytes."
+            self._end(exchange, Refusal(HEADERS_TOO_LARGE, limit))
+            return
+        declared = headers.get("Content-Length", "0")
+        size = int(declared) if declared.isdecimal() and len(declared) < 20 else inf
+        if declared.isdecimal() and max(size, exchange.payload.total_bytes) > settings.body_bytes:
+            limit = f"A body may have {settings.body_bytes} bytes."
+            self._end(exchange, Refusal(BODY_TOO_LARGE, limit))
+            return
+        expected = headers.get("Expect")
+        if expected is not None and exchange.payload.total_bytes == 0:
+            if expected.strip().lower() != "100-continue":
+                self._end(exchange, Refusal(EXPECTATION_FAILED))
+            elif self._current is None and self._queue[0] is exchange and self.transport is not None:
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _fail(self, refusal: Refusal) -> None:
+        """The bytes after the last complete request are none; answer so in their turn, and end."""
+        if self._reading is Reading.BODY:
+            self._end(self._queue[-1], refusal)
+        else:
+            self._queue.append(failed_request(self, self._listener, refusal))
+            self._reading = Reading.ENDED
+            self._due = inf
+        self._advance()
+
+    def _end(self, exchange: Exchange, refusal: Refusal) -> None:
+        """The newest request cannot be read to its end."""
+        exchange.refusal = refusal
+        exchange.close = True
+        exchange.payload = EMPTY_PAYLOAD
+        self._reading = Reading.ENDED
+        self._due = inf
+
+    # Answering
+
+    def _advance(self) -> None:
+        """Begin the next complete request, if none is being answered."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            queue = self._queue
+            while queue and self._current is None and not self._paused and queue[0].complete():
+                exchange = self._current = queue.popleft()
+                if self._parser is not None:
+                    self._parser.message_consumed()
+                self._listener.handle(exchange)
+        finally:
+            self._advancing = False
+        if self._buffer_paused and len(self._queue) <= PIPELINE // 2:
+            self._refill()
+
+    def _refill(self) -> None:
+        """Parse what the parser held back when the queue was full."""
+        self._buffer_paused = False
+        self.data_received(b"")
+        if not self._buffer_paused and not self._reading_paused:
+            self._resume_transport_reading()
+
+    def answer(self, exchange: Exchange, response: Response) -> None:
+        """Write the answer of the exchange being worked on, and go on with the next."""
+        self._current = None
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        listener = self._listener
+        close = exchange.close or (listener.draining and not self._queue)
+        if close:
+            tail = listener.tail_closing
+        elif exchange.http_1_0:
+            tail = listener.tail_kept
+        else:
+            tail = listener.tail
+        if exchange.message.method == "HEAD":
+            transport.write(response.head + tail)
+        else:
+            transport.write(b"".join((response.head, tail, response.body)))
+        self._used = True
+        if close:
+            self._close_after_answer()
+            return
+        if not self._queue and self._reading is Reading.NOTHING:
+            self._due = self._loop.time() + listener.settings.idle_seconds
+        if not self._advancing:
+            self._advance()
+
+    def _close_after_answer(self) -> None:
+        self._queue.clear()
+        self._reading = Reading.ENDED
+        transport = self.transport
+        if transport is None:
+            return
+        if transport.can_write_eof():
+            transport.write_eof()
+            self._due = self._loop.time() + LINGER
+            self._buffer_paused = False
+            self._resume_transport_reading()
+        else:
+            transport.close()
+
+    # What the listener calls
+
+    def sweep(self, now: float) -> None:
+        """End what is overdue."""
+        if self._stalled <= now:
+            self.abort()
+        elif self._due <= now:
+            settings = self._listener.settings
+            if self._reading is Reading.HEAD:
+                limit = f"The headers must arrive within {settings.header_seconds:g} s."
+                self._fail(Refusal(REQUEST_TIMEOUT, limit))
+            elif self._reading is Reading.BODY:
+                limit = f"The body must arrive within {settings.body_seconds:g} s."
+                self._fail(Refusal(REQUEST_TIMEOUT, limit))
+            else:
+                self.close()
+
+    def drain(self, now: float) -> None:
+        """The server is stopping: an idle connection ends, at once or, when it was used a moment ago, after
+        giving its client time to notice; closing under a request on its way would reset it."""
+        if self._current is None and not self._queue and self._reading is Reading.NOTHING:
+            fresh = self._used and self._due > now + self._listener.settings.idle_seconds - DRAIN
+            if fresh:
+                self._due = now + DRAIN
+            else:
+                self.close()
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def _malformed(error: HttpProcessingError) -> Refusal:
+    if isinstance(error, LineTooLong):
+        return Refusal(HEADERS_TOO_LARGE, f"A line of the request may have {LINE} bytes.")
+    # aiohttp's message quotes what was sent, over several lines; its first line names the fault.
+    return Refusal(MALFORMED_REQUEST, str(error.message).split("\n", 1)[0].rstrip(": "))

@@ -1,0 +1,147 @@
+"""Endpoints that read: an entity's state, a part of it, a past state, its history."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from actors.manifest import ContextManifest, path_parameters
+from actors.messages import Absent, Answer, Ask, Refused, Shown
+from contexts.vocabulary import Get
+from gateway.conditions import check_match, not_modified
+from gateway.exchange import Exchange
+from gateway.identity import principal
+from gateway.metrics import Recorder
+from gateway.problems import INTERNAL_ERROR, NOT_FOUND, UNEXPECTED_BODY, Refusal, refusal
+from gateway.query_string import HIGHEST, integers
+from gateway.regions import Region
+from gateway.responses import respond, versioned
+
+log = logging.getLogger("butai.gateway")
+
+PAGE = 100
+"""Events on a page of history that does not say."""
+LARGEST_PAGE = 1000
+
+
+class StateEndpoint:
+    """``GET`` of an aggregate or a part of it: the committed state, or with ``?version=N`` a past one."""
+
+    limited = True
+
+    def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
+        self.route = route
+        self.template = f"/{manifest.name}{route.path}"
+        self.recorder = Recorder("GET", self.template)
+        self._region = region
+        self._aggregate = route.source.name
+        names = path_parameters(route.path)
+        self._identity = names.index(self._aggregate)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._allowed = {"version": (1, HIGHEST)} if route.part is None else {}
+
+    def handle(self, exchange: Exchange, parameters: tuple[str, ...], query: str | None) -> None:
+        refuse_body(exchange)
+        identity = self._identity
+        if query:
+            wanted = integers(query, self._allowed)
+            if wanted:
+                past = self._past(exchange, parameters[identity], wanted["version"])
+                run(exchange, past, self._tasks)
+                return
+        ask = exchange.ask = Ask(
+            self._aggregate,
+            parameters[identity],
+            None,
+            exchange.deadline,
+            exchange.reply,
+            principal(exchange),
+        )
+        if self.route.part is not None:
+            ask.part = self.route.part
+            ask.arguments = parameters[:identity] + parameters[identity + 1 :]
+        self._region.tell(ask)
+
+    async def _past(self, exchange: Exchange, id: str, version: int) -> None:
+        self.finish(exchange, await self._region.state_at(self._aggregate, id, version))
+
+    def finish(self, exchange: Exchange, answer: Answer) -> None:
+        if type(answer) is Shown:
+            headers = exchange.message.headers
+            if "If-None-Match" in headers or "If-Match" in headers:
+                try:
+                    check_match(exchange.header("If-Match"), answer.version)
+                    unchanged = not_modified(exchange.header("If-None-Match"), answer.version)
+                except Refusal as refused:
+                    exchange.refuse(refused)
+                    return
+                if unchanged:
+                    exchange.respond(respond(304, headers=(("ETag", f'"{answer.version}"'),)))
+                    return
+            exchange.respond(versioned(answer.version, answer.body))
+        elif isinstance(answer, Absent):
+            exchange.refuse(Refusal(NOT_FOUND))
+        elif isinstance(answer, Refused):
+            exchange.refuse(refusal(answer))
+        else:
+            raise TypeError(f"a query was answered with {answer!r}")
+
+
+class HistoryEndpoint:
+    """``GET .../events``: an entity's events, in pages."""
+
+    limited = True
+
+    def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
+        self.route = route
+        self.template = f"/{manifest.name}{route.path}/events"
+        self.recorder = Recorder("GET", self.template)
+        self._region = region
+        self._aggregate = route.source.name
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def handle(self, exchange: Exchange, parameters: tuple[str, ...], query: str | None) -> None:
+        refuse_body(exchange)
+        wanted = integers(query, {"after": (0, HIGHEST), "limit": (1, LARGEST_PAGE)})
+        after, limit = wanted.get("after", 0), wanted.get("limit", PAGE)
+        run(exchange, self._page(exchange, parameters[0], after, limit), self._tasks)
+
+    async def _page(self, exchange: Exchange, id: str, after: int, limit: int) -> None:
+        page = await self._region.history(self._aggregate, id, after, limit)
+        if isinstance(page, Absent):
+            exchange.refuse(Refusal(NOT_FOUND))
+        elif isinstance(page, Refused):
+            exchange.refuse(refusal(page))
+        else:
+            path = self.template.replace(f"{{{self._aggregate}}}", quote(id, safe=""))
+            following = f"{path}?after={page.last}&limit={limit}" if page.more else None
+            body = b'{"events":%s,"next":%s}' % (page.events, msgspec.json.encode(following))
+            exchange.respond(respond(200, body))
+
+    def finish(self, exchange: Exchange, answer: Answer) -> None:
+        raise TypeError(f"history asks no entity, but was answered with {answer!r}")
+
+
+def refuse_body(exchange: Exchange) -> None:
+    if exchange.body:
+        raise Refusal(UNEXPECTED_BODY)
+
+
+def run(exchange: Exchange, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    """Answer an exchange in a task, which its deadline cancels; ``tasks`` is what keeps it alive."""
+    task = asyncio.get_running_loop().create_task(work)
+    exchange.on_overdue = task.cancel
+    tasks.add(task)
+
+    def ended(task: asyncio.Task[None]) -> None:
+        tasks.discard(task)
+        if task.cancelled():
+            exchange.refuse(Refusal(INTERNAL_ERROR))
+        elif (error := task.exception()) is not None:
+            log.error("%s %s failed", exchange.method, exchange.path, exc_info=error)
+            exchange.refuse(Refusal(INTERNAL_ERROR))
+
+    task.add_done_callback(ended)

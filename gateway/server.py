@@ -1,0 +1,169 @@
+"""The gateway as a whole: which endpoint answers what, and its life from start to stop."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client.registry import Collector
+
+from actors.settings import GatewaySettings
+from contexts.vocabulary import CommandRoute
+from gateway.commands import CommandEndpoint
+from gateway.deadline import wait_preference
+from gateway.endpoint import Endpoint
+from gateway.exchange import Exchange, target_of
+from gateway.listener import Listener
+from gateway.metrics import Exposition, GatewayCollector, Recorder
+from gateway.negotiation import accepts_json
+from gateway.pages import Page, Readiness, alive, readiness
+from gateway.problems import (
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    NOT_FOUND,
+    OVERLOADED,
+    Refusal,
+)
+from gateway.queries import HistoryEndpoint, StateEndpoint
+from gateway.regions import Region
+from gateway.responses import respond
+from gateway.router import Match, Router
+
+
+class Gateway:
+    """The HTTP edge of a worker.
+
+    ``ready`` returns reasons by name why the worker cannot serve, nothing when it can; ``collectors`` are
+    shown at ``/metrics`` beside the gateway's own figures; ``clock`` is the loop's unless a test says
+    otherwise.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        regions: Mapping[str, Region],
+        ready: Readiness,
+        collectors: Iterable[Collector] = (),
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._ready = ready
+        self._clock = clock
+        self._router: Router[Endpoint] = Router()
+        self._recorders: list[Recorder] = []
+        unmatched = Recorder("", "")
+        self._recorders.append(unmatched)
+        self._listener = Listener(settings, self._dispatch, unmatched)
+        own = GatewayCollector(
+            self._recorders,
+            lambda: len(self._listener.in_flight),
+            lambda: len(self._listener.connections),
+        )
+        self._exposition = Exposition((own, *collectors))
+        for region in regions.values():
+            self._mount(region)
+        self._mount_pages(regions)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; 0 before ``start``."""
+        return self._listener.port
+
+    async def start(self) -> None:
+        """Listen at ``settings.bind``; OSError when the address cannot be had."""
+        host, _, port = self._settings.bind.rpartition(":")
+        if self._clock is None:
+            self._clock = asyncio.get_running_loop().time
+        await self._listener.start(host.strip("[]"), int(port))
+
+    def drain(self) -> None:
+        """Stop being ready, take no new connections and end those there are after their next answer."""
+        self._listener.drain()
+
+    async def stop(self, grace: float) -> None:
+        """Drain, let running requests finish for at most ``grace`` seconds, and close."""
+        await self._listener.stop(grace)
+
+    def _mount(self, region: Region) -> None:
+        manifest = region.manifest
+        for route in manifest.context.routes:
+            if isinstance(route, CommandRoute):
+                command = CommandEndpoint(region, manifest, route, self._settings)
+                self._add(route.method, command.template, command)
+                continue
+            state = StateEndpoint(region, manifest, route)
+            self._add("GET", state.template, state)
+            if route.part is None:
+                history = HistoryEndpoint(region, manifest, route)
+                self._add("GET", history.template, history)
+
+    def _mount_pages(self, regions: Mapping[str, Region]) -> None:
+        pages = {
+            "/healthz": alive,
+            "/readyz": readiness(self._readiness),
+            "/metrics": lambda: respond(
+                200, self._exposition.render(), self._exposition.content_type.encode()
+            ),
+        }
+        for path, make in pages.items():
+            self._add("GET", path, Page(path, make))
+
+    def _readiness(self) -> Mapping[str, str]:
+        return {"gateway": "stopping"} if self._listener.draining else self._ready()
+
+    def _add(self, method: str, template: str, endpoint: Endpoint) -> None:
+        self._router.add(method, template, endpoint)
+        self._recorders.append(endpoint.recorder)
+
+    def _dispatch(self, exchange: Exchange) -> None:
+        if exchange.refusal is not None:
+            raise exchange.refusal
+        message = exchange.message
+        path, query = target_of(message.path)
+        if path == "*" and message.method == "OPTIONS":
+            exchange.respond(
+                respond(204, headers=(("Allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),))
+            )
+            return
+        match = self._router.find(path)
+        if match is None:
+            raise Refusal(NOT_FOUND, "No operation has this path.")
+        endpoint = match.endpoints.get(message.method)
+        if endpoint is None:
+            endpoint = self._other_method(exchange, match)
+            if endpoint is None:
+                return
+        exchange.endpoint = endpoint
+        headers = message.headers
+        if "Accept" in headers:
+            accept = exchange.header("Accept") or ""
+            if endpoint.limited and accept != "*/*" and not accepts_json(accept):
+                raise Refusal(NOT_ACCEPTABLE)
+        if endpoint.limited:
+            self._limit(exchange)
+        endpoint.handle(exchange, match.parameters, query)
+
+    def _limit(self, exchange: Exchange) -> None:
+        """Count the request in, if there is room, and give it a deadline."""
+        settings = self._settings
+        in_flight = self._listener.in_flight
+        if len(in_flight) >= settings.in_flight:
+            raise Refusal(OVERLOADED, f"{settings.in_flight} requests are in progress.")
+        seconds = settings.deadline
+        if "Prefer" in exchange.message.headers:
+            wanted = wait_preference(exchange.header("Prefer") or "")
+            if wanted is not None:
+                seconds = min(float(wanted), settings.deadline_limit)
+        assert self._clock is not None
+        exchange.deadline = self._clock() + seconds
+        in_flight.add(exchange)
+
+    def _other_method(self, exchange: Exchange, match: Match[Endpoint]) -> Endpoint | None:
+        """HEAD is GET without the body, OPTIONS lists the methods, anything else is refused."""
+        method = exchange.method
+        if method == "HEAD" and "GET" in match.endpoints:
+            return match.endpoints["GET"]
+        methods = {*match.endpoints, "OPTIONS"} | ({"HEAD"} if "GET" in match.endpoints else set())
+        allow = (("Allow", ", ".join(sorted(methods))),)
+        if method != "OPTIONS":
+            raise Refusal(METHOD_NOT_ALLOWED, headers=allow)
+        exchange.respond(respond(204, headers=allow))
+        return None
