@@ -1,8 +1,9 @@
 """The node: a foreground process that starts its host's worker, restarts it when it dies, and stops it.
 
-It holds no state and opens no port, so that nothing but a signal can harm it. A worker that says it cannot
-start as configured ends the node at once; one that dies is restarted after a growing pause; one that dies too
-often ends the node, loudly, for whoever supervises it.
+It holds no state and opens no port, so that nothing but a signal can harm it. A first worker that says it
+cannot start as configured ends the node at once. A worker that dies is restarted after a growing pause, also
+one that refuses what has worked before: a port or a disk may be free again soon. One that dies too often ends
+the node, loudly, for whoever supervises it.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import msgspec
 from actors import restarts
 from actors.reports import Ready
 from actors.settings import Settings
-from actors.worker_process import WorkerProcess, describe
+from actors.worker_process import WorkerProcess, WorkerRefused, describe
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Node:
         self._announce = announce
         self._module = module
         self._asked = 0
+        self._served = False
         self._stop = asyncio.Event()
         self._worker: WorkerProcess | None = None
 
@@ -47,7 +49,12 @@ class Node:
             loop.add_signal_handler(number, self._ask_to_stop)
         deaths: list[float] = []
         while not self._stop.is_set():
-            reason = await self._run_worker()
+            try:
+                reason = await self._run_worker()
+            except WorkerRefused as refusal:
+                if not self._served:
+                    raise
+                reason = str(refusal)
             if self._stop.is_set():
                 return
             deaths.append(loop.time())
@@ -96,6 +103,7 @@ class Node:
             # The next worker must be found where this one was, also if the port was any free one.
             gateway = msgspec.structs.replace(self._settings.gateway, bind=ready.address)
             self._settings = msgspec.structs.replace(self._settings, gateway=gateway)
+            self._served = True
             self._announce(ready)
         return await worker.ended()
 

@@ -116,6 +116,28 @@ sys.exit(78)
     assert (folder / "starts").read_text() == "x"
 
 
+async def test_a_worker_that_refuses_what_has_worked_before_is_tried_again(
+    stand_in: Callable[[str], Path],
+) -> None:
+    stand_in("""
+starts = len((here / "starts").read_text()) if (here / "starts").exists() else 0
+(here / "starts").open("a").write("x")
+if starts == 1:
+    reports.send(report, reports.Refusal(message="port: taken for a moment"))
+    sys.exit(78)
+ready()
+if starts == 0:
+    sys.exit(70)
+serve()
+""")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    node = asyncio.create_task(Node(quick(), readies.put_nowait, "stand_in").run())
+    for _ in range(2):
+        await asyncio.wait_for(readies.get(), 10)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+
+
 async def test_a_node_gives_up_when_its_worker_dies_too_often(stand_in: Callable[[str], Path]) -> None:
     folder = stand_in("""
 (here / "starts").open("a").write("x")
