@@ -1,0 +1,133 @@
+"""The journal's port on SQLite, for the loop: calls become jobs of the writer's or the reader's thread."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from actors.journal.port import Claim, Fold, JournalError, Row, Snapshot
+from actors.journal.sqlite.indexer import WINDOW
+from actors.journal.sqlite.reader import Reader, Replay
+from actors.journal.sqlite.thread import Job, JobThread
+from actors.journal.sqlite.writer import Writer
+from actors.settings import JournalSettings
+
+T = TypeVar("T")
+
+_WRITES_WAITING = 1_024
+_READS_WAITING = 8_192
+
+
+class _ReplayJob(Job):
+    """A replay, which the reader does together with its neighbours."""
+
+    __slots__ = ("replay",)
+
+    def __init__(self, replay: Replay) -> None:
+        super().__init__(_done_together)
+        self.replay = replay
+
+
+def _done_together() -> None:
+    raise AssertionError("replays are done by the reader")
+
+
+class SqliteJournal:
+    """See ``port.Journal`` for the methods. Made by ``open``."""
+
+    def __init__(self, writer: Writer, reader: Reader, name: str) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._writing = JobThread(
+            f"{name} writer",
+            writer.work,
+            limit=_WRITES_WAITING,
+            at_once=1,
+            rest=writer.rest,
+            finish=writer.close,
+        )
+        self._reading = JobThread(f"{name} reader", self._read, limit=_READS_WAITING, finish=reader.close)
+
+    @classmethod
+    async def open(
+        cls, path: Path, shards: int = 64, settings: JournalSettings | None = None, *, window: int = WINDOW
+    ) -> "SqliteJournal":
+        """Open or make the file; ``shards`` counts only when it is made.
+
+        ``window`` is how many events are indexed together. Raises ``JournalUnavailable``, ``JournalFull``,
+        or ``Corrupted`` when the file is of a later version or no journal."""
+        lock_seconds = (settings or JournalSettings()).lock_seconds
+
+        def both() -> tuple[Writer, Reader]:
+            writer = Writer(path, shards, lock_seconds, window)
+            try:
+                return writer, Reader(path, writer.store.tail, lock_seconds)
+            except BaseException:
+                writer.close()
+                raise
+
+        return cls(*await asyncio.to_thread(both), path.stem)
+
+    @property
+    def shards(self) -> int:
+        """The file's number of shards."""
+        return self._writer.store.shards
+
+    async def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
+        """See ``port.Journal.claim``."""
+        return await self._write(lambda: self._writer.claim(shards, owner))
+
+    async def append(
+        self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot] = ()
+    ) -> frozenset[int]:
+        """See ``port.Journal.append``."""
+        return await self._write(lambda: self._writer.append(rows, epochs, snapshots))
+
+    async def replay(self, aggregate: str, id: str, fold: Fold[T]) -> T:
+        """See ``port.Journal.replay``."""
+        result: T = await self._reading.submit(_ReplayJob(Replay(aggregate, id, fold)))
+        return result
+
+    async def replay_all(self, aggregate: str, id: str, fold: Fold[T], upto: int | None = None) -> T:
+        """See ``port.Journal.replay_all``."""
+        result: T = await self._reading.submit(
+            Job(lambda: self._reader.replay_all(aggregate, id, fold, upto))
+        )
+        return result
+
+    async def history(self, aggregate: str, id: str, after: int, limit: int) -> list[Row]:
+        """See ``port.Journal.history``."""
+        rows: list[Row] = await self._reading.submit(
+            Job(lambda: self._reader.history(aggregate, id, after, limit))
+        )
+        return rows
+
+    async def feed(self, shard: int, after: int, limit: int) -> list[Row]:
+        """See ``port.Journal.feed``."""
+        rows: list[Row] = await self._reading.submit(Job(lambda: self._reader.feed(shard, after, limit)))
+        return rows
+
+    async def close(self) -> None:
+        """Finish what is queued, end the threads, let go of the file."""
+        await self._reading.close()
+        await self._writing.close()
+
+    async def _write(self, run: Callable[[], T]) -> T:
+        result: T = await self._writing.submit(Job(run))
+        return result
+
+    def _read(self, jobs: list[Job]) -> None:
+        replays = [job for job in jobs if isinstance(job, _ReplayJob)]
+        if replays:
+            folds: list[Callable[[], Any]] = []
+            try:
+                folds = self._reader.replays([job.replay for job in replays])
+            except JournalError as error:
+                for job in replays:
+                    job.error = error
+            for job, fold in zip(replays, folds, strict=False):
+                job.run = fold
+                job.do()
+        for job in jobs:
+            if not isinstance(job, _ReplayJob):
+                job.do()

@@ -1,0 +1,171 @@
+"""Reading on one connection, on one thread: replays are answered many at a time.
+
+Each query answers with a single row: its metadata as JSON and all byte strings in one. A query that gave
+a row per event would let the interpreter lock go at every event and wait for it behind the busy loop.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from actors.journal.port import Row, Snapshot
+from actors.journal.sqlite.connection import open_reader
+from actors.journal.sqlite.failures import failure
+from actors.journal.sqlite.statements import sql
+from actors.journal.sqlite.tail import Tail
+
+CHUNK = 1_000
+"""Versions of one entity that a query answers at most."""
+
+_snapshots = msgspec.json.Decoder(list[tuple[int, int, int, int, int, int]])
+_events = msgspec.json.Decoder(
+    list[tuple[int, int, int, int, str, int, str, str | None, int, int | None, int]]
+)
+_shard_events = msgspec.json.Decoder(
+    list[tuple[str, str, int, int, str, int, str, str | None, int, int | None, int]]
+)
+
+Wanted = tuple[str, str, int, int, list[int]]
+"""(aggregate, id, first version, last version, positions not indexed yet)."""
+
+
+class Replay:
+    """A replay to be done with others: ``fold`` of the snapshot, if any, and the rows after it."""
+
+    __slots__ = ("aggregate", "fold", "id")
+
+    def __init__(self, aggregate: str, id: str, fold: Callable[..., Any]) -> None:
+        self.aggregate = aggregate
+        self.id = id
+        self.fold = fold
+
+
+class Reader:
+    """Queries over what is committed. Every method may raise ``JournalError``."""
+
+    def __init__(self, path: Path, tail: Tail, lock_seconds: float) -> None:
+        self._connection = open_reader(path, lock_seconds)
+        self._tail = tail
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def replays(self, replays: Sequence[Replay]) -> list[Callable[[], Any]]:
+        """One call per replay, which folds it; together they take two queries."""
+        found = self._snapshots([(one.aggregate, one.id) for one in replays])
+        # From the snapshot's own version on: its event proves that it is not ahead of the journal.
+        starts = [one.version if one else 1 for one in found]
+        rows = self._rows(
+            [self._wanted(one.aggregate, one.id, start) for one, start in zip(replays, starts, strict=True)]
+        )
+        return [
+            self._folding(one, snapshot, start, of_one)
+            for one, snapshot, start, of_one in zip(replays, found, starts, rows, strict=True)
+        ]
+
+    def _folding(
+        self, replay: Replay, snapshot: Snapshot | None, start: int, rows: list[Row]
+    ) -> Callable[[], Any]:
+        more = self._after(replay.aggregate, replay.id, start + CHUNK) if len(rows) == CHUNK else ()
+        if snapshot is None:
+            return lambda: replay.fold(None, _chain(rows, more))
+        if rows and rows[0].version == snapshot.version and rows[0].seq == snapshot.seq:
+            return lambda: replay.fold(snapshot, _chain(rows[1:], more))
+        return lambda: replay.fold(None, self._after(replay.aggregate, replay.id, 1))
+
+    def replay_all(self, aggregate: str, id: str, fold: Callable[..., Any], upto: int | None) -> Any:
+        """``fold`` without a snapshot of the rows up to version ``upto``."""
+        return fold(None, self._after(aggregate, id, 1, upto))
+
+    def history(self, aggregate: str, id: str, after: int, limit: int) -> list[Row]:
+        """At most ``limit`` rows with versions above ``after``."""
+        return list(self._after(aggregate, id, after + 1, after + limit)) if limit > 0 else []
+
+    def feed(self, shard: int, after: int, limit: int) -> list[Row]:
+        """At most ``limit`` rows of a shard with sequences above ``after``."""
+        rows: list[Row] = []
+        while len(rows) < limit:
+            first = after + 1 + len(rows)
+            last = min(first + CHUNK - 1, after + limit)
+            positions = msgspec.json.encode(self._tail.of_shard(shard, first, last)).decode()
+            text, blob = self._query("events_of_shard", (shard, first, last, positions))
+            begin = 0
+            for aggregate, id, seq, version, type, at, by, trace, key, mark, size in _shard_events.decode(
+                text
+            ):
+                command_id, fingerprint, data, begin = _cut(blob, begin, key, mark, size)
+                rows.append(
+                    Row(
+                        shard, seq, aggregate, id, version, type, command_id, fingerprint, at, by, trace, data
+                    )
+                )
+            if not rows or rows[-1].seq < last:
+                break
+        return rows
+
+    def _wanted(self, aggregate: str, id: str, first: int, last: int | None = None) -> Wanted:
+        end = first + CHUNK - 1 if last is None else min(first + CHUNK - 1, last)
+        return aggregate, id, first, end, self._tail.of_entity(aggregate, id, first, end)
+
+    def _after(self, aggregate: str, id: str, first: int, last: int | None = None) -> Iterator[Row]:
+        """Rows from version ``first`` on, asked for chunk by chunk as they are consumed."""
+        while last is None or first <= last:
+            [rows] = self._rows([self._wanted(aggregate, id, first, last)])
+            yield from rows
+            if len(rows) < CHUNK:
+                return
+            first += CHUNK
+
+    def _snapshots(self, keys: list[tuple[str, str]]) -> list[Snapshot | None]:
+        found: list[Snapshot | None] = [None] * len(keys)
+        text, blob = self._query("snapshots_of", (msgspec.json.encode(keys).decode(),))
+        begin = 0
+        for n, shard, version, seq, mark, size in _snapshots.decode(text):
+            middle, end = begin + mark, begin + mark + size
+            found[n] = Snapshot(shard, *keys[n], version, seq, blob[begin:middle], blob[middle:end])
+            begin = end
+        return found
+
+    def _rows(self, wanted: list[Wanted]) -> list[list[Row]]:
+        found: list[list[Row]] = [[] for _ in wanted]
+        text, blob = self._query("events_of", (msgspec.json.encode(wanted).decode(),))
+        begin = 0
+        for n, shard, seq, version, type, at, by, trace, key, mark, size in _events.decode(text):
+            aggregate, id, *_ = wanted[n]
+            command_id, fingerprint, data, begin = _cut(blob, begin, key, mark, size)
+            found[n].append(
+                Row(shard, seq, aggregate, id, version, type, command_id, fingerprint, at, by, trace, data)
+            )
+        return found
+
+    def _query(self, name: str, parameters: tuple[Any, ...]) -> tuple[str, bytes]:
+        try:
+            row = self._connection.execute(sql(name), parameters).fetchone()
+        except apsw.Error as error:
+            raise failure(error, writing=False) from error
+        return row[0], row[1] or b""
+
+
+def _cut(
+    blob: bytes, begin: int, key: int, mark: int | None, size: int
+) -> tuple[bytes, bytes | None, bytes, int]:
+    """(command_id, fingerprint, data, where the next row begins) of a row's part of ``blob``."""
+    middle = begin + key
+    after = middle + (mark or 0)
+    end = after + size
+    return blob[begin:middle], blob[middle:after] if mark is not None else None, blob[after:end], end
+
+
+def _chain(rows: list[Row], more: Iterable[Row]) -> Iterable[Row]:
+    if not more:
+        return rows
+    return _both(rows, more)
+
+
+def _both(rows: list[Row], more: Iterable[Row]) -> Iterator[Row]:
+    yield from rows
+    yield from more
