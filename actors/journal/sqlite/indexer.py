@@ -75,7 +75,7 @@ class Indexer:
             run = (*self._cursor, _RUN)
             store.index(sql("index_entities"), run)
             found = store.index(sql("indexed_until"), run)
-            self._cursor = found[0] if found else None  # type: ignore[assignment]
+            self._cursor = (found[0][0], found[0][1], found[0][2]) if found else None
         elif self._shards:
             shard, entry = self._shards[-1]
             store.index(sql("index_shard"), (shard, entry[0], f"[{','.join(map(str, entry[1:]))}]"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import apsw
 
 from actors.journal.port import JournalUnavailable, Row
-from actors.journal.sqlite.connection import connect
+from actors.journal.sqlite.connection import connect, select
 from actors.journal.sqlite.failures import failure
 from actors.journal.sqlite.statements import sql
 
@@ -21,7 +21,7 @@ def read_entity(
         raise JournalUnavailable(f"there is no journal at {path}")
     connection = connect(path, lock_seconds, readonly=True)
     try:
-        found = connection.execute(sql("inspect_entity"), (aggregate, id, after, limit)).fetchall()
+        found = select(connection, sql("inspect_entity"), (aggregate, id, after, limit))
     except apsw.Error as error:
         raise failure(error, writing=False) from error
     finally:

@@ -128,6 +128,6 @@ class SqliteJournal:
             for job, fold in zip(replays, folds, strict=False):
                 job.run = fold
                 job.do()
-        for job in jobs:
-            if not isinstance(job, _ReplayJob):
-                job.do()
+        for other in jobs:
+            if not isinstance(other, _ReplayJob):
+                other.do()

@@ -12,7 +12,7 @@ import apsw
 import msgspec
 
 from actors.journal.port import Row, Snapshot
-from actors.journal.sqlite.connection import open_reader
+from actors.journal.sqlite.connection import open_reader, select
 from actors.journal.sqlite.failures import failure
 from actors.journal.sqlite.statements import sql
 from actors.journal.sqlite.tail import Tail
@@ -144,7 +144,7 @@ class Reader:
 
     def _query(self, name: str, parameters: tuple[Any, ...]) -> tuple[str, bytes]:
         try:
-            row = self._connection.execute(sql(name), parameters).fetchone()
+            [row] = select(self._connection, sql(name), parameters)
         except apsw.Error as error:
             raise failure(error, writing=False) from error
         return row[0], row[1] or b""

@@ -13,7 +13,7 @@ import apsw
 import msgspec
 
 from actors.journal.port import Claim, Corrupted, JournalError, JournalUnavailable, Row, Snapshot
-from actors.journal.sqlite.connection import open_gathering
+from actors.journal.sqlite.connection import open_gathering, select
 from actors.journal.sqlite.failures import failure
 from actors.journal.sqlite.statements import COLUMNS, ROWS_PER_STATEMENT, insert_of, size_for, sql
 from actors.journal.sqlite.tail import Tail
@@ -56,11 +56,11 @@ class Store:
             connection.execute("ROLLBACK")
         connection.execute("BEGIN")
         try:
-            [(generation, indexed, epochs, sequences)] = connection.execute(sql("heads")).fetchall()
+            [(generation, indexed, epochs, sequences)] = select(connection, sql("heads"))
             tail, last = Tail(), indexed
             known = dict(_pairs.decode(sequences))
             while True:
-                [(text,)] = connection.execute(sql("tail"), (last, _TAIL_CHUNK)).fetchall()
+                [(text,)] = select(connection, sql("tail"), (last, _TAIL_CHUNK))
                 rows = _located.decode(text)
                 for position, shard, seq, aggregate, id, version in rows:
                     tail.add(position, shard, seq, aggregate, id, version)
@@ -179,14 +179,10 @@ class Store:
         return statements
 
     def _position_taken(self) -> bool:
-        found = self.connection.execute(
-            "SELECT 1 FROM events WHERE position > ? LIMIT 1", (self.last,)
-        ).fetchall()
-        return bool(found)
+        return bool(select(self.connection, "SELECT 1 FROM events WHERE position > ? LIMIT 1", (self.last,)))
 
     def _claimed_since(self) -> bool:
-        found = self.connection.execute("SELECT generation FROM journal").fetchall()
-        return bool(found != [(self._generation,)])
+        return select(self.connection, "SELECT generation FROM journal") != [(self._generation,)]
 
     def _abandon(self) -> None:
         self._doubtful = True
@@ -207,7 +203,7 @@ class Store:
         """Run one statement of the indexer, outside any append's transaction."""
         try:
             self._sync(full=False)
-            return self.connection.execute(statement, tuple(parameters)).fetchall()
+            return select(self.connection, statement, tuple(parameters))
         except apsw.Error as error:
             if self.connection.in_transaction:
                 self._abandon()
