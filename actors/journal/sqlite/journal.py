@@ -73,6 +73,11 @@ class SqliteJournal:
         """The file's number of shards."""
         return self._writer.store.shards
 
+    @property
+    def dead(self) -> str:
+        """Why one of the threads serves no more; empty while both do. The journal's owner watches it."""
+        return self._writing.dead or self._reading.dead
+
     async def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
         """See ``port.Journal.claim``."""
         return await self._write(lambda: self._writer.claim(shards, owner))

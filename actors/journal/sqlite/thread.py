@@ -68,6 +68,11 @@ class JobThread:
         """Jobs that were not answered yet."""
         return len(self._pending)
 
+    @property
+    def dead(self) -> str:
+        """Why the thread takes no more jobs; empty while it does."""
+        return self._dead or ""
+
     def submit(self, job: Job) -> asyncio.Future[Any]:
         """Queue a job. Raises ``JournalUnavailable`` when the thread has ended or its queue is full."""
         if self._dead is not None:
