@@ -61,8 +61,10 @@ def load(names: Sequence[str]) -> dict[str, ContextManifest]:
     for name in names:
         try:
             module = importlib.import_module(name)
-        except ImportError as error:
-            raise ManifestError(f"contexts: {name!r} cannot be imported: {error}") from error
+        except Exception as error:
+            # Whatever an author's module raises while it is imported is told like a missing one.
+            cause = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ManifestError(f"contexts: {name!r} cannot be imported: {cause}") from error
         context = getattr(module, "context", None)
         if not isinstance(context, Context):
             raise ManifestError(f"contexts: module {name!r} has no 'context' of type Context")

@@ -1,9 +1,9 @@
 """The node: a foreground process that starts its host's worker, restarts it when it dies, and stops it.
 
-It holds no state and opens no port, so that nothing but a signal can harm it. A first worker that says it
-cannot start as configured ends the node at once. A worker that dies is restarted after a growing pause, also
-one that refuses what has worked before: a port or a disk may be free again soon. One that dies too often ends
-the node, loudly, for whoever supervises it.
+It holds no state and opens no port, so that nothing but a signal can harm it. While no worker has ever been
+ready, one that refuses its configuration or dies ends the node at once: somebody is looking. Later a death is
+answered by another start after a growing pause, and so is a refusal of what has worked before: a port or a
+disk may be free again soon. Too many of them end the node, loudly, for whoever supervises it.
 """
 
 import asyncio
@@ -57,6 +57,8 @@ class Node:
                 reason = str(refusal)
             if self._stop.is_set():
                 return
+            if not self._served:
+                raise NodeFailed(f"the worker could not start: {reason}")
             deaths.append(loop.time())
             pause = restarts.delay(deaths, self._settings.node)
             if pause is None:

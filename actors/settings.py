@@ -1,5 +1,6 @@
 """``cluster.yaml`` as frozen structs: every key, its type, its default and what it is for."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -144,3 +145,7 @@ class Settings(Section, frozen=True):
     node: NodeSettings = NodeSettings()
     log: Literal["text", "json"] = "text"
     """``text`` or ``json``."""
+
+    def journal_file(self, context: str) -> Path:
+        """Where a context's journal is."""
+        return Path(self.data) / f"{context}.sqlite"

@@ -141,6 +141,7 @@ serve()
 async def test_a_node_gives_up_when_its_worker_dies_too_often(stand_in: Callable[[str], Path]) -> None:
     folder = stand_in("""
 (here / "starts").open("a").write("x")
+ready()
 reports.send(report, reports.Failure(message="the journal's thread died: disk on fire"))
 sys.exit(70)
 """)
@@ -173,16 +174,24 @@ serve()
     assert not any(alive(pid) for pid in [*pids, int((folder / "pid").read_text())])
 
 
-async def test_a_worker_that_is_never_ready_is_killed_and_counts_as_dead(
+async def test_a_worker_that_is_never_ready_is_killed(
     stand_in: Callable[[str], Path],
 ) -> None:
     folder = stand_in("""
 (here / "pid").write_text(str(os.getpid()))
 time.sleep(60)
 """)
-    with pytest.raises(NodeFailed, match=r"not ready within 1 s"):
-        await Node(quick(restarts=0, start_seconds=1.0), lambda _: None, "stand_in").run()
+    with pytest.raises(NodeFailed, match=r"the worker could not start: not ready within 1 s"):
+        await Node(quick(start_seconds=1.0), lambda _: None, "stand_in").run()
     assert not alive(int((folder / "pid").read_text()))
+
+
+async def test_a_first_worker_that_dies_before_it_is_ready_ends_the_node(
+    stand_in: Callable[[str], Path],
+) -> None:
+    stand_in("sys.exit(3)")
+    with pytest.raises(NodeFailed, match="the worker could not start: exit status 3"):
+        await Node(quick(), lambda _: None, "stand_in").run()
 
 
 async def test_a_report_without_sense_does_not_harm_the_node(stand_in: Callable[[str], Path]) -> None:

@@ -1,0 +1,223 @@
+"""The worker: the one place where journals, stage, regions and gateway are put together, and taken apart.
+
+Run by the node as ``python -m gateway.worker <node's pid> <report descriptor>`` with the settings on stdin.
+It ends with status 0 when it was asked to, ``REFUSED`` when it cannot start as configured and ``FAILED`` when
+something it needs has died under it; in both cases it tells its node why, in one line.
+"""
+
+import asyncio
+import contextlib
+import errno
+import gc
+import logging
+import math
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from actors import address, lifeline, logs, manifest, reports
+from actors.journal.data_directory import DataDirectory
+from actors.journal.port import DataDirectoryInUse, JournalError
+from actors.journal.sqlite import SqliteJournal
+from actors.region import Region, open_region
+from actors.settings import Settings
+from actors.stage import Stage
+from gateway.server import Gateway
+
+log = logging.getLogger(__name__)
+
+REFUSED = 78
+"""EX_CONFIG of sysexits.h."""
+FAILED = 70
+"""EX_SOFTWARE of sysexits.h."""
+LOCK_PATIENCE = 2.0
+"""Seconds to wait for the data directory: a predecessor that was just killed may still be ending."""
+RESERVE = 0.25
+"""The part of the grace that is kept for committing, passivating and closing once HTTP is done."""
+PULSE = 0.5
+"""Seconds between two looks at whether all parts live."""
+HURRY_SECONDS = 1.0
+"""What is left of the grace after a second request to stop."""
+
+
+class Refused(Exception):
+    """The worker cannot start as configured; the message is one line."""
+
+
+class Worker:
+    """One worker's life on the running loop."""
+
+    def __init__(self, settings: Settings, report: int) -> None:
+        self._settings = settings
+        self._report = report
+        self._loop = asyncio.get_running_loop()
+        self._regions: dict[str, Region] = {}
+        self._journals: dict[str, SqliteJournal] = {}
+        self._stage: Stage | None = None
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._end = math.inf
+
+    async def run(self) -> int:
+        """Serve until asked to stop or until a part dies; the exit status."""
+        self._loop.set_exception_handler(logs.report_uncaught)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._ask_to_stop)
+        async with contextlib.AsyncExitStack() as parts:
+            try:
+                bound = await self._open(parts)
+            except (Refused, manifest.ManifestError, JournalError) as error:
+                reports.send(self._report, reports.Refusal(message=str(error)))
+                return REFUSED
+            settle_memory()
+            self._tell_ready(bound)
+            failure = await self._serve()
+        if failure is None:
+            return 0
+        log.critical("a part of the worker died", extra={"fields": {"reason": failure}})
+        reports.send(self._report, reports.Failure(message=failure))
+        return FAILED
+
+    async def _open(self, parts: contextlib.AsyncExitStack) -> address.Address:
+        """Put everything together; ``parts`` takes it apart in the opposite order. Where it listens."""
+        settings = self._settings
+        manifests = manifest.load(settings.contexts)
+        parts.enter_context(await self._hold_data())
+        stage = Stage(self._loop, mailbox=settings.stage.mailbox, turn_seconds=settings.stage.turn_seconds)
+        self._stage = stage
+        parts.callback(stage.shutdown_soon)
+        owner = f"{socket.gethostname()}/{os.getpid()}"
+        for name, context in manifests.items():
+            journal = await SqliteJournal.open(settings.journal_file(name), settings.shards, settings.commits)
+            parts.push_async_callback(journal.close)
+            self._journals[name] = journal
+            self._regions[name] = region = await open_region(context, journal, stage, settings, owner)
+            parts.push_async_callback(region.close)
+        parts.push_async_callback(self._drain_regions)
+        gateway = Gateway(settings.gateway, self._regions, self._troubles)
+        bind = address.parse(settings.gateway.bind)
+        try:
+            await gateway.start()
+        except OSError as error:
+            raise Refused(f"gateway.bind: {_why_not(bind, error)}") from error
+        parts.push_async_callback(self._stop_gateway, gateway)
+        return bind._replace(port=gateway.port)
+
+    async def _hold_data(self) -> DataDirectory:
+        give_up = self._loop.time() + LOCK_PATIENCE
+        while True:
+            try:
+                return DataDirectory(Path(self._settings.data))
+            except DataDirectoryInUse:
+                if self._loop.time() >= give_up or self._stop.is_set():
+                    raise
+            await asyncio.sleep(0.02)
+
+    def _tell_ready(self, bound: address.Address) -> None:
+        journal = f"sqlite in {Path(self._settings.data).resolve()}"
+        ready = reports.Ready(address=str(bound), contexts=tuple(self._regions), journal=journal)
+        reports.send(self._report, ready)
+
+    async def _serve(self) -> str | None:
+        """Wait until asked to stop, or for a part's death: which one, and why."""
+        while not self._stop.is_set():
+            failure = self._death()
+            if failure is not None:
+                return failure
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), PULSE)
+        return None
+
+    def _death(self) -> str | None:
+        assert self._stage is not None
+        if self._stage.stopped:
+            return "the stage has stopped"
+        for name, region in self._regions.items():
+            committer = region.committer.task
+            if committer.done():
+                cause = None if committer.cancelled() else committer.exception()
+                return f"{name}: the committer ended: {cause!r}"
+        for name, journal in self._journals.items():
+            if journal.dead:
+                return f"{name}: {journal.dead}"
+        return None
+
+    def _troubles(self) -> Mapping[str, str]:
+        """Why not everything can be served, by context; empty when all is well."""
+        return {name: trouble for name, region in self._regions.items() if (trouble := region.trouble())}
+
+    # The end
+
+    def _ask_to_stop(self) -> None:
+        """The first request lets everything finish within the grace, the second waits for no one."""
+        if self._stop.is_set():
+            self._hurry.set()
+            self._end = min(self._end, self._loop.time() + HURRY_SECONDS)
+            return
+        self._end = self._loop.time() + self._settings.gateway.grace
+        self._stop.set()
+
+    def _left(self) -> float:
+        return max(0.0, min(self._end - self._loop.time(), self._settings.gateway.grace))
+
+    async def _stop_gateway(self, gateway: Gateway) -> None:
+        """Readiness is red and no connection is taken from here on; what is in flight finishes."""
+        stopping = asyncio.create_task(gateway.stop(self._left() * (1 - RESERVE)))
+        hurry = asyncio.create_task(self._hurry.wait())
+        either: tuple[asyncio.Task[Any], ...] = (stopping, hurry)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not stopping.done():
+            stopping.cancel()
+            await asyncio.gather(stopping, return_exceptions=True)
+            await gateway.stop(0.0)
+
+    async def _drain_regions(self) -> None:
+        grace = self._left() * (1 - RESERVE)
+        await asyncio.gather(*(region.drain(grace) for region in self._regions.values()))
+
+
+def settle_memory() -> None:
+    """What lives now lives for ever: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def _why_not(bind: address.Address, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{bind} is taken by another process"
+    return f"cannot listen at {bind}: {(error.strerror or str(error)).lower()}"
+
+
+def main() -> int:
+    """Run the worker of the node that is named by the arguments; the exit status."""
+    parent, report = int(sys.argv[1]), int(sys.argv[2])
+    lifeline.tie(parent)
+    os.set_inheritable(report, False)
+    settings = msgspec.json.decode(lifeline.read_line(0), type=Settings)
+    lifeline.watch(0)
+    logs.configure(settings.log)
+    # A context may also live in the current folder; last, so that it can hide nothing installed.
+    sys.path.append(os.getcwd())
+
+    async def live() -> int:
+        return await Worker(settings, report).run()
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(live())
+    except Exception as error:
+        log.critical("the worker failed", exc_info=error)
+        reports.send(report, reports.Failure(message=f"{type(error).__name__}: {error}"))
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
