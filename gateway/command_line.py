@@ -202,6 +202,43 @@ def check(config: Config = None, sets: Sets = None) -> None:
 
 
 @app.command()
+def journal(
+    context: Annotated[str, typer.Argument(help="The context's name, such as booking.")],
+    aggregate: Annotated[str, typer.Argument(help="The aggregate's name, such as space.")],
+    id: Annotated[str, typer.Argument(help="The entity's id, such as maple.")],
+    after: Annotated[int, typer.Option("--after", min=0, help="Only versions above this one.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="The data folder; else that of cluster.yaml.")
+    ] = None,
+    config: Config = None,
+    sets: Sets = None,
+) -> None:
+    """Show an entity's events, oldest first, also while a worker runs.
+
+    Reads the journal alone: the context's code is not needed, and what it could not read is shown as it is
+    stored.
+    """
+    from actors.journal.port import JournalError
+    from actors.journal.sqlite import read_entity
+    from gateway import journal_view
+
+    overrides = [*(sets or []), *([f"data={data}"] if data is not None else [])]
+    file = _settings(config, overrides, quiet=True).journal_file(context)
+    show = journal_view.as_json if as_json else journal_view.as_text
+    last = after
+    try:
+        while rows := read_entity(file, aggregate, id, last):
+            for row in rows:
+                typer.echo(show(context, row))
+            last = rows[-1].version
+    except JournalError as error:
+        raise Failed(str(error)) from error
+    if last == 0:
+        raise Failed(f"{context}: there is no {aggregate} {id!r} in {file}")
+
+
+@app.command()
 def version() -> None:
     """Show the version."""
     from importlib.metadata import version as installed
@@ -209,13 +246,13 @@ def version() -> None:
     typer.echo(f"butai {installed('butai')}")
 
 
-def _settings(config: Path | None, sets: list[str]) -> "Settings":
+def _settings(config: Path | None, sets: list[str], quiet: bool = False) -> "Settings":
     from actors.configuration import ConfigurationError, load
 
     if config is None:
         here = Path("cluster.yaml")
         config = here if here.exists() else None
-        if config is None:
+        if config is None and not quiet:
             sys.stderr.write("butai: no cluster.yaml in this folder, the defaults are used\n")
     try:
         return load(config, os.environ, sets)
