@@ -37,9 +37,11 @@ class CommandEndpoint:
         self, region: Region, manifest: ContextManifest, route: CommandRoute, settings: GatewaySettings
     ) -> None:
         self.route = route
+        self.manifest = manifest
+        self.aggregate = manifest.of_command(route.command)
         self.template = f"/{manifest.name}{route.path}"
         self.recorder = Recorder(route.method, self.template)
-        aggregate = manifest.of_command(route.command).name
+        aggregate = self.aggregate.name
         names = path_parameters(route.path)
         self.decoder = BodyDecoder(
             route.command, tuple(name for name in names if name != aggregate), settings.nesting
@@ -48,7 +50,6 @@ class CommandEndpoint:
         if self.decoder.needs_body and not self.takes_body:
             raise ValueError(f"{route.method} {self.template} has no body to fill {route.command.__name__}")
         self._region = region
-        self._aggregate = aggregate
         self._identity = names.index(aggregate)
         self._only_identity = len(names) == 1
         self._creates = _Location(manifest.name, aggregate, route) if route.creates else None
@@ -64,7 +65,7 @@ class CommandEndpoint:
         command = self.decoder.decode(body, filled)
         by = principal(exchange)
         ask = exchange.ask = Ask(
-            self._aggregate, parameters[identity], command, exchange.deadline, exchange.reply, by
+            self.aggregate.name, parameters[identity], command, exchange.deadline, exchange.reply, by
         )
         headers = exchange.message.headers
         if "Idempotency-Key" in headers:
@@ -157,6 +158,9 @@ class _Location:
     def of(self, id: str, command: Command) -> str:
         path = ""
         for filled, text in self._parts:
-            value = (str(getattr(command, text)) if text else id) if filled else text
-            path += "/" + (quote(value, safe="") if filled else value)
+            if not filled:
+                path += "/" + text
+                continue
+            value = str(getattr(command, text)) if text else id
+            path += "/" + (value if value.isascii() and value.isalnum() else quote(value, safe=""))
         return path

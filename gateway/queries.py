@@ -34,6 +34,8 @@ class StateEndpoint:
 
     def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
         self.route = route
+        self.manifest = manifest
+        self.aggregate = manifest.aggregates[route.source.name]
         self.template = f"/{manifest.name}{route.path}"
         self.recorder = Recorder("GET", self.template)
         self._region = region
@@ -97,6 +99,8 @@ class HistoryEndpoint:
 
     def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
         self.route = route
+        self.manifest = manifest
+        self.aggregate = manifest.aggregates[route.source.name]
         self.template = f"/{manifest.name}{route.path}/events"
         self.recorder = Recorder("GET", self.template)
         self._region = region

@@ -89,6 +89,8 @@ def split(path: str) -> list[str]:
     segments = path[1:].split("/")
     if "%" in path:
         segments = [_decode(segment) if "%" in segment else segment for segment in segments]
+    elif "/." not in path and len(path) <= LONGEST_PARAMETER:
+        return segments
     for segment in segments:
         if segment in (".", ".."):
             raise Refusal(INVALID_PATH, "Dot segments are not resolved here.")

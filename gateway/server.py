@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
 from prometheus_client.registry import Collector
 
+from actors import address
 from actors.settings import GatewaySettings
 from contexts.vocabulary import CommandRoute
+from gateway import docs
 from gateway.commands import CommandEndpoint
 from gateway.deadline import wait_preference
 from gateway.endpoint import Endpoint
@@ -14,6 +17,7 @@ from gateway.exchange import Exchange, target_of
 from gateway.listener import Listener
 from gateway.metrics import Exposition, GatewayCollector, Recorder
 from gateway.negotiation import accepts_json
+from gateway.openapi import Described, document
 from gateway.pages import Page, Readiness, alive, readiness
 from gateway.problems import (
     METHOD_NOT_ALLOWED,
@@ -49,6 +53,7 @@ class Gateway:
         self._clock = clock
         self._router: Router[Endpoint] = Router()
         self._recorders: list[Recorder] = []
+        self._described: list[Described] = []
         unmatched = Recorder("", "")
         self._recorders.append(unmatched)
         self._listener = Listener(settings, self._dispatch, unmatched)
@@ -60,7 +65,7 @@ class Gateway:
         self._exposition = Exposition((own, *collectors))
         for region in regions.values():
             self._mount(region)
-        self._mount_pages(regions)
+        self._mount_pages()
 
     @property
     def port(self) -> int:
@@ -69,10 +74,10 @@ class Gateway:
 
     async def start(self) -> None:
         """Listen at ``settings.bind``; OSError when the address cannot be had."""
-        host, _, port = self._settings.bind.rpartition(":")
+        bind = address.parse(self._settings.bind)
         if self._clock is None:
             self._clock = asyncio.get_running_loop().time
-        await self._listener.start(host.strip("[]"), int(port))
+        await self._listener.start(bind.host, bind.port)
 
     def drain(self) -> None:
         """Stop being ready, take no new connections and end those there are after their next answer."""
@@ -87,16 +92,22 @@ class Gateway:
         for route in manifest.context.routes:
             if isinstance(route, CommandRoute):
                 command = CommandEndpoint(region, manifest, route, self._settings)
+                self._described.append(command)
                 self._add(route.method, command.template, command)
                 continue
             state = StateEndpoint(region, manifest, route)
+            self._described.append(state)
             self._add("GET", state.template, state)
             if route.part is None:
                 history = HistoryEndpoint(region, manifest, route)
+                self._described.append(history)
                 self._add("GET", history.template, history)
 
-    def _mount_pages(self, regions: Mapping[str, Region]) -> None:
+    def _mount_pages(self) -> None:
+        description = msgspec.json.encode(document(self._described, self._settings))
         pages = {
+            **docs.pages(),
+            "/openapi.json": lambda: respond(200, description),
             "/healthz": alive,
             "/readyz": readiness(self._readiness),
             "/metrics": lambda: respond(

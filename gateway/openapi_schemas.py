@@ -1,0 +1,128 @@
+"""JSON Schemas of everything a context takes and shows, for the OpenAPI document."""
+
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from actors.manifest import AggregateManifest
+from contexts.vocabulary import Event, Get, Rejection
+from gateway.problems import FieldError
+from gateway.rejections import member_of, name_of, status_of, title_of
+
+Schema = dict[str, Any]
+
+REFERENCE = "#/components/schemas/{name}"
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+VERSION: Schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+POSITION: Schema = {
+    "type": "string",
+    "description": "A place in the context's feed of events: `<context>/<shard>:<sequence>`.",
+    "examples": ["booking/17:42"],
+}
+PROBLEM: Schema = {
+    "type": "object",
+    "description": "A problem (RFC 9457). `type` is stable and says which one it is.",
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "description": "The request's path."},
+        "errors": {"type": "array", "items": {"$ref": REFERENCE.format(name="FieldError")}},
+    },
+    "required": ["type", "title", "status", "instance"],
+}
+
+
+class Schemas:
+    """The ``components/schemas`` of a document, and the references into them."""
+
+    def __init__(self, types: Iterable[Any]) -> None:
+        self._types = [FieldError, *types]
+        described = [t for t in self._types if _describable(t)]
+        references, components = msgspec.json.schema_components(described, ref_template=REFERENCE)
+        self._references = list(zip(described, references, strict=True))
+        self.components: dict[str, Schema] = {**components, "Problem": PROBLEM}
+
+    def of(self, kind: Any) -> Schema:
+        """The schema of a type; anything at all when it has no JSON Schema."""
+        return next((dict(reference) for known, reference in self._references if known == kind), {})
+
+    def event(self, kind: type[Event]) -> Schema:
+        """An event as it is shown everywhere."""
+        return {
+            "type": "object",
+            "title": kind.__name__,
+            "properties": {
+                "version": VERSION,
+                "type": {"const": kind.__name__},
+                "at": INSTANT,
+                "data": self.of(kind),
+            },
+            "required": ["version", "type", "at", "data"],
+        }
+
+    def events(self, aggregate: AggregateManifest) -> Schema:
+        return {"type": "array", "items": {"oneOf": [self.event(kind) for kind in aggregate.events]}}
+
+    def accepted(self, aggregate: AggregateManifest) -> Schema:
+        """What a command's caller is told."""
+        return _object(version=VERSION, position=POSITION, events=self.events(aggregate))
+
+    def state(self, state: Any) -> Schema:
+        """A state, or a part of one, as a query shows it."""
+        return _object(version=VERSION, position=POSITION, state=self.of(state))
+
+    def history(self, aggregate: AggregateManifest) -> Schema:
+        """A page of events."""
+        following: Schema = {"type": ["string", "null"], "description": "The path of the next page."}
+        return _object(events=self.events(aggregate), next=following)
+
+    def rejection(self, kind: type[Rejection]) -> Schema:
+        """A problem that a context's rejection becomes."""
+        fields = msgspec.structs.fields(kind)
+        hints = typing.get_type_hints(kind, include_extras=True)
+        properties: dict[str, Schema] = {
+            "type": {"const": f"/problems/{name_of(kind)}"},
+            "status": {"const": status_of(kind)},
+        }
+        properties.update({member_of(f.name): self.of(hints[f.name]) for f in fields})
+        return {
+            "title": kind.__name__,
+            "description": title_of(kind),
+            "allOf": [{"$ref": REFERENCE.format(name="Problem")}],
+            "properties": properties,
+            "required": ["type", *(member_of(f.name) for f in fields)],
+        }
+
+
+def types_of(aggregates: Sequence[AggregateManifest], bodies: Iterable[type]) -> list[Any]:
+    """Every type that a context's part of the document speaks of."""
+    types: list[Any] = list(bodies)
+    for aggregate in aggregates:
+        types += (aggregate.state, *aggregate.events)
+        for rejection in aggregate.rejections:
+            types += typing.get_type_hints(rejection, include_extras=True).values()
+    return types
+
+
+def part_type(route: Get) -> Any:
+    """The type that a route's ``part`` is annotated to return, ``None`` taken off: that is a 404."""
+    assert route.part is not None
+    found = typing.get_type_hints(route.part, include_extras=True).get("return", Any)
+    members = [member for member in typing.get_args(found) if member is not type(None)]
+    return members[0] if len(members) == 1 and type(None) in typing.get_args(found) else found
+
+
+def _describable(kind: Any) -> bool:
+    try:
+        msgspec.json.schema_components([kind])
+    except TypeError:
+        return False
+    return True
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
