@@ -96,8 +96,8 @@ class AggregateType:
         keys = None
         if rows:
             keys = self.new_keys()
-            for key, *use in rows:
-                keys.remember(key, Use(*use))
+            for key, fingerprint, first, last, at in rows:
+                keys.remember(key, Use(fingerprint, first, last, at))
         version = snapshot.version
         return Replayed(state, version, snapshot.seq, keys, version, len(snapshot.data))
 

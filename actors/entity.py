@@ -51,6 +51,11 @@ class Entity(Actor):  # type: ignore[misc]
         """Set by the shard once the actor has one."""
 
     @property
+    def mailbox_bound(self) -> int:
+        """What the stage lets wait at this actor."""
+        return self.kind.settings.mailbox
+
+    @property
     def quiet(self) -> bool:
         """Nothing uncommitted, so nothing held either."""
         return self.batch is None or self.batch.committed

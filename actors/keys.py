@@ -38,11 +38,13 @@ class Keys:
         return self._uses.get(key)
 
     def remember(self, key: bytes, use: Use) -> None:
-        """Add a use, or widen the one of the same command by a further version."""
+        """Add a use, or widen the one of the same command by the version that follows."""
         known = self._uses.get(key)
-        if known is not None:
-            use = Use(known.fingerprint, known.first, use.last, known.at)
+        if known is not None and known.last + 1 == use.first:
+            self._uses[key] = Use(known.fingerprint, known.first, use.last, known.at)
+            return
         self._uses[key] = use
+        self._uses.move_to_end(key)
         self._forget(use.at)
 
     def rows(self) -> Iterator[KeyRow]:

@@ -11,6 +11,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -215,7 +216,7 @@ class Region:
         """Claim every shard and let their actors live."""
         claims = await self.journal.claim(range(self.journal.shards), self.owner)
         for claim in claims:
-            address = self.stage.spawn(lambda claim=claim: Shard(self, claim))
+            address = self.stage.spawn(partial(Shard, self, claim))
             self.shards.append(self.stage.instance(address))
             self._addresses.append(address)
             self.stage.offer(address, SWEEP)
@@ -248,7 +249,7 @@ class Region:
             or self.recoveries.queued
             or self.committer.queued
             or self._tasks
-            or self.stage.busy
+            or self.stage.pending
         )
 
 

@@ -330,7 +330,7 @@ class Shard(Actor):  # type: ignore[misc]
                 self.passivate(found)
 
     def _may_leave(self, entity: Entity) -> bool:
-        return entity.quiet and not self.stage.pending(entity.address)
+        return entity.quiet and entity.address.mailbox is None
 
     def passivate(self, entity: Entity) -> None:
         """Let a quiet entity go, with a snapshot where that saves a replay worth the name."""

@@ -223,7 +223,7 @@ async def test_a_full_commit_queue_refuses_before_deciding(build: Build) -> None
     assert isinstance(refused, Refused)
     assert refused.reason is Reason.OVERLOADED
     house.journal.gate.set()
-    assert all(isinstance(await answer, Accepted) for answer in taken)
+    assert all([isinstance(await answer, Accepted) for answer in taken])
 
 
 async def test_large_queues_are_committed_in_bounded_batches(build: Build) -> None:

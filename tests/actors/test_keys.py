@@ -15,13 +15,12 @@ def test_the_newest_keys_within_the_retention_are_remembered(
     keys = Keys(limit, retention)
     model: dict[bytes, int] = {}
     now = 0
-    for version, (key, wait) in enumerate(steps, start=1):
+    for step, (key, wait) in enumerate(steps):
         now += wait
-        keys.remember(key, Use(b"f", version, version, now))
-        model.setdefault(key, now)
+        keys.remember(key, Use(b"f", 10 * step, 10 * step, now))
+        model.pop(key, None)
+        model[key] = now
         while len(model) > limit or model[next(iter(model))] < now - retention:
-            if len(model) == 1:
-                break
             del model[next(iter(model))]
     assert [row[0] for row in keys.rows()] == list(model)
 
