@@ -6,6 +6,7 @@ Whatever a command needs is imported when it runs, so that ``--help`` and ``chec
 import os
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,7 +57,7 @@ class Failed(Exception):
 def main() -> int:
     """Run the command line; returns the exit status."""
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="butai", standalone_mode=False)
         sys.stdout.flush()
     except Failed as error:
         return _complain(error.lines, 1)
@@ -236,6 +237,38 @@ def journal(
         raise Failed(str(error)) from error
     if last == 0:
         raise Failed(f"{context}: there is no {aggregate} {id!r} in {file}")
+
+
+@app.command()
+def book(
+    file: Annotated[Path, typer.Argument(metavar="FILE.ics", help="An iCalendar file.", show_default=False)],
+    space: Annotated[
+        str, typer.Option("--space", metavar="ID", help="The space to book.", show_default=False)
+    ],
+    guest: Annotated[
+        str | None, typer.Option("--guest", metavar="NAME", help="For whom; else each event's organizer.")
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            "--until", metavar="DATE", formats=["%Y-%m-%d"], help="Book recurring events up to this day."
+        ),
+    ] = None,
+    url: Annotated[str, typer.Option("--url", help="Where the gateway is.")] = "http://127.0.0.1:8080",
+) -> None:
+    """Book a calendar file's events as reservations of a space.
+
+    Each occurrence is reported: reserved, already there, conflict, or skipped and why. Booking a file again
+    adds nothing. Exits 1 when something failed.
+    """
+    from gateway.book import BookError, book_file
+
+    day = until.date() if until is not None else None
+    try:
+        status = book_file(file, space, guest=guest, until=day, url=url)
+    except BookError as error:
+        raise Failed(str(error)) from error
+    raise typer.Exit(status)
 
 
 @app.command()
