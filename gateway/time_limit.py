@@ -12,19 +12,20 @@ class TookTooLong(Exception):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TookTooLong inside the block once ``seconds`` have passed.
+    """Raise TookTooLong inside the block once it has computed for ``seconds``; waiting, and what other
+    programs take of the machine, does not count.
 
     It is for code of others that may loop without end, in a command that has nothing else to do: it uses
-    SIGALRM, so it works in the main thread only, and one at a time."""
+    SIGVTALRM, so it works in the main thread only, and one at a time."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise TookTooLong
 
-    before = signal.signal(signal.SIGALRM, interrupt)
+    before = signal.signal(signal.SIGVTALRM, interrupt)
     # Repeated, because what is raised while a finalizer runs is swallowed.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 0.05)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
