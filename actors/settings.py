@@ -46,7 +46,9 @@ class GatewaySettings(Section, frozen=True):
     idle_seconds: Seconds = 75.0
     """Seconds an unused connection is kept."""
     body_bytes: Annotated[int, msgspec.Meta(ge=64, le=67_108_864)] = 65536
+    """Bytes of a request\'s body at most."""
     header_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 16384
+    """Bytes of a request\'s line and headers at most."""
     nesting: Annotated[int, msgspec.Meta(ge=1, le=200)] = 32
     """Levels of arrays and objects in a body."""
     grace: Seconds = 20.0
@@ -80,9 +82,11 @@ class SupervisionSettings(Section, frozen=True):
     failures: Count = 5
     """Failures within ``window`` that quarantine an entity."""
     window: Seconds = 60.0
+    """Seconds for which a failure counts."""
     backoff: Seconds = 0.05
     """Seconds before the second restart; doubled each time."""
     backoff_limit: Seconds = 5.0
+    """Seconds between two restarts at most."""
     quarantines: Count = 100
     """Entities quarantined in one shard within ``window`` that restart the shard as a whole."""
 
@@ -113,9 +117,11 @@ class NodeSettings(Section, frozen=True):
     restarts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 10
     """Deaths of the worker within ``window`` that are answered by a restart; one more ends the node."""
     window: Seconds = 60.0
+    """Seconds for which a failure counts."""
     backoff: Seconds = 0.1
     """Seconds before the second restart in a window; doubled each time. The first is immediate."""
     backoff_limit: Seconds = 5.0
+    """Seconds between two restarts at most."""
     start_seconds: Seconds = 60.0
     """Seconds a worker may take to become ready."""
 
@@ -124,12 +130,13 @@ class Settings(Section, frozen=True):
     """The whole of ``cluster.yaml``."""
 
     cluster: Name = "butai"
+    """What the cluster is called in what people read."""
     data: Annotated[str, msgspec.Meta(min_length=1)] = "data"
     """Folder of everything embedded; a relative one lies in the folder where the node was started."""
     workers: Count = 1
     """Processes on this host; one for now."""
     shards: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 64
-    """Shards per context, fixed when its journal is made."""
+    """Shards per context, fixed when its journal is made; a journal keeps its own number."""
     journal: Literal["sqlite"] = "sqlite"
     """``sqlite``: one file per context in ``data``."""
     contexts: Annotated[tuple[Module, ...], msgspec.Meta(min_length=1)] = (

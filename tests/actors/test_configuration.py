@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_an_empty_file_and_an_empty_section_mean_defaults(tmp_path: Path) -> Non
 def test_the_sample_file_is_valid() -> None:
     loaded = load(Path(__file__).parents[2] / "cluster.yaml", {}, [])
     assert loaded.contexts == ("contexts.venue", "contexts.booking")
+
+
+def test_the_operating_guide_lists_every_key_with_its_default() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| `(.*?)` \| \S", guide, re.MULTILINE))
+    assert list(rows) == sorted(keys(), key=lambda key: "." in key)
+    assert load(None, {}, [f"{key}={default}" for key, default in rows.items()]) == Settings()
 
 
 def test_set_wins_over_the_environment_and_the_environment_over_the_file(tmp_path: Path) -> None:
