@@ -28,8 +28,8 @@ _shard_events = msgspec.json.Decoder(
     list[tuple[str, str, int, int, str, int, str, str | None, int, int | None, int]]
 )
 
-Wanted = tuple[str, str, int, int, list[int]]
-"""(aggregate, id, first version, last version, positions not indexed yet)."""
+Wanted = tuple[str, str, int, int]
+"""(aggregate, id, first version, last version)."""
 
 
 class Replay:
@@ -60,7 +60,10 @@ class Reader:
         # From the snapshot's own version on: its event proves that it is not ahead of the journal.
         starts = [one.version if one else 1 for one in found]
         rows = self._rows(
-            [self._wanted(one.aggregate, one.id, start) for one, start in zip(replays, starts, strict=True)]
+            [
+                (one.aggregate, one.id, start, start + CHUNK - 1)
+                for one, start in zip(replays, starts, strict=True)
+            ]
         )
         return [
             self._folding(one, snapshot, start, of_one)
@@ -107,14 +110,11 @@ class Reader:
                 break
         return rows
 
-    def _wanted(self, aggregate: str, id: str, first: int, last: int | None = None) -> Wanted:
-        end = first + CHUNK - 1 if last is None else min(first + CHUNK - 1, last)
-        return aggregate, id, first, end, self._tail.of_entity(aggregate, id, first, end)
-
     def _after(self, aggregate: str, id: str, first: int, last: int | None = None) -> Iterator[Row]:
         """Rows from version ``first`` on, asked for chunk by chunk as they are consumed."""
         while last is None or first <= last:
-            [rows] = self._rows([self._wanted(aggregate, id, first, last)])
+            end = first + CHUNK - 1
+            [rows] = self._rows([(aggregate, id, first, end if last is None else min(end, last))])
             yield from rows
             if len(rows) < CHUNK:
                 return
@@ -131,15 +131,24 @@ class Reader:
         return found
 
     def _rows(self, wanted: list[Wanted]) -> list[list[Row]]:
+        """The rows of each; the tail is asked before the query, see ``tail``."""
+        recent = [(n, position) for n, one in enumerate(wanted) for position in self._tail.of_entity(*one)]
+        parameters = [msgspec.json.encode(wanted).decode()]
+        if recent:
+            parameters.append(msgspec.json.encode(recent).decode())
+        text, blob = self._query("events_of_with_recent" if recent else "events_of", tuple(parameters))
         found: list[list[Row]] = [[] for _ in wanted]
-        text, blob = self._query("events_of", (msgspec.json.encode(wanted).decode(),))
-        begin = 0
+        begin, make = 0, tuple.__new__  # Row(...) takes twice as long
         for n, shard, seq, version, type, at, by, trace, key, mark, size in _events.decode(text):
-            aggregate, id, *_ = wanted[n]
-            command_id, fingerprint, data, begin = _cut(blob, begin, key, mark, size)
-            found[n].append(
-                Row(shard, seq, aggregate, id, version, type, command_id, fingerprint, at, by, trace, data)
-            )
+            aggregate, id, _, _ = wanted[n]
+            middle = begin + key
+            after = middle if mark is None else middle + mark
+            end = after + size
+            fingerprint = None if mark is None else blob[middle:after]
+            key_bytes, data = blob[begin:middle], blob[after:end]
+            columns = (shard, seq, aggregate, id, version, type, key_bytes, fingerprint, at, by, trace, data)
+            found[n].append(make(Row, columns))
+            begin = end
         return found
 
     def _query(self, name: str, parameters: tuple[Any, ...]) -> tuple[str, bytes]:
