@@ -159,7 +159,7 @@ class BookingClient:
                     # A repeated answer to a retry is the answer to this very request.
                     return answer if tries == 1 else msgspec.structs.replace(answer, replayed=False)
                 reason = answer.problem()
-            except aiohttp.InvalidURL as error:
+            except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
                 raise Unavailable("that is no HTTP address") from error
             except (aiohttp.ClientError, TimeoutError) as error:
                 reason, wait = one_line(error) or "no answer in time", None
