@@ -30,6 +30,7 @@ from actors.region import Region, open_region
 from actors.settings import Settings
 from actors.stage import Stage
 from gateway.server import Gateway
+from gateway.worker_metrics import RegionCollector, StageCollector
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,12 @@ class Worker:
             self._regions[name] = region = await open_region(context, journal, stage, settings, owner)
             parts.push_async_callback(region.close)
         parts.push_async_callback(self._drain_regions)
-        gateway = Gateway(settings.gateway, self._regions, self._troubles)
+        gateway = Gateway(
+            settings.gateway,
+            self._regions,
+            self._troubles,
+            (RegionCollector(self._regions), StageCollector(stage)),
+        )
         bind = address.parse(settings.gateway.bind)
         try:
             await gateway.start()
