@@ -64,6 +64,7 @@ class Connection(BaseProtocol):
         "_current",
         "_due",
         "_head_bytes",
+        "_heard_all",
         "_listener",
         "_queue",
         "_reading",
@@ -94,6 +95,7 @@ class Connection(BaseProtocol):
         self._head_bytes = 0
         self._advancing = False
         self._used = False
+        self._heard_all = False
 
     # What the transport calls
 
@@ -156,6 +158,7 @@ class Connection(BaseProtocol):
         if last is None:
             return False
         last.close = True
+        self._heard_all = True
         self._reading = Reading.ENDED
         return True
 
@@ -211,11 +214,13 @@ class Connection(BaseProtocol):
             self._end(exchange, Refusal(BODY_TOO_LARGE, limit))
             return
         expected = headers.get("Expect")
-        if expected is not None and exchange.payload.total_bytes == 0:
-            if expected.strip().lower() != "100-continue":
-                self._end(exchange, Refusal(EXPECTATION_FAILED))
-            elif self._current is None and self._queue[0] is exchange and self.transport is not None:
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if expected is None:
+            return
+        if expected.strip().lower() != "100-continue":
+            self._end(exchange, Refusal(EXPECTATION_FAILED))
+        elif self._current is None and self._queue[0] is exchange and not exchange.payload.total_bytes:
+            assert self.transport is not None
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _fail(self, refusal: Refusal) -> None:
         """The bytes after the last complete request are none; answer so in their turn, and end."""
@@ -294,7 +299,7 @@ class Connection(BaseProtocol):
         transport = self.transport
         if transport is None:
             return
-        if transport.can_write_eof():
+        if transport.can_write_eof() and not self._heard_all:
             transport.write_eof()
             self._due = self._loop.time() + LINGER
             self._buffer_paused = False

@@ -57,11 +57,7 @@ class Gateway:
         unmatched = Recorder("", "")
         self._recorders.append(unmatched)
         self._listener = Listener(settings, self._dispatch, unmatched)
-        own = GatewayCollector(
-            self._recorders,
-            lambda: len(self._listener.in_flight),
-            lambda: len(self._listener.connections),
-        )
+        own = GatewayCollector(self._recorders, lambda: self.in_flight, lambda: self.connections)
         self._exposition = Exposition((own, *collectors))
         for region in regions.values():
             self._mount(region)
@@ -71,6 +67,16 @@ class Gateway:
     def port(self) -> int:
         """The port that is listened on; 0 before ``start``."""
         return self._listener.port
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._listener.connections)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests being worked on."""
+        return len(self._listener.in_flight)
 
     async def start(self) -> None:
         """Listen at ``settings.bind``; OSError when the address cannot be had."""
