@@ -63,6 +63,11 @@ class Space(State, dict=True):
         the fields when first asked for."""
         return Timeline((each.slot(), id) for id, each in self.reservations.items())
 
+    def __post_init__(self) -> None:
+        # A snapshot is decoded beside the event loop. Later, thousands of reservations would hold it up.
+        if self.reservations:
+            self.timeline  # noqa: B018
+
 
 def evolve(space: Space, event: Events) -> Space:
     """Change the space by what happened."""

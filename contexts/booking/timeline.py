@@ -28,10 +28,13 @@ class Timeline:
     __slots__ = ("_blocks", "_firsts")
 
     def __init__(self, entries: Iterable[tuple[Slot, str]] = ()) -> None:
-        self._blocks: list[Block] = []
-        self._firsts: list[timedelta] = []
-        for slot, id in sorted(entries, key=lambda entry: entry[0].start):
-            self.add(slot, id)
+        ordered = sorted(entries, key=lambda entry: entry[0].start)
+        pieces = [ordered[at : at + BLOCK] for at in range(0, len(ordered), BLOCK)]
+        self._blocks = [
+            Block([slot.start for slot, _ in piece], [slot.end for slot, _ in piece], [id for _, id in piece])
+            for piece in pieces
+        ]
+        self._firsts = [block.starts[0] for block in self._blocks]
 
     def __iter__(self) -> Iterator[tuple[Slot, str]]:
         for starts, ends, ids in self._blocks:

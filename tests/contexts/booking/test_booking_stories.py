@@ -126,3 +126,9 @@ def test_a_confirmed_hold_is_no_hold_any_more() -> None:
     hold = Reservation("ada", 1, NOW, NOW + MINUTE, NOW)
     space = evolve(Space(reservations={"a": hold}), Confirmed("a"))
     assert space.reservations["a"] == Reservation("ada", 1, NOW, NOW + MINUTE)
+
+
+def test_a_state_that_is_read_from_a_snapshot_is_ready_to_decide() -> None:
+    space = Space(reservations={"a": Reservation("ada", 1, NOW, NOW + MINUTE)})
+    assert "timeline" in vars(stored(space))
+    assert "timeline" not in msgspec.to_builtins(space)
