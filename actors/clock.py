@@ -86,7 +86,7 @@ class VirtualClock:
     def advance(self, seconds: float) -> None:
         """Move time on, stopping at each due timer: fire it, let everything attached settle, go on.
 
-        Raises ``ValueError`` when ``seconds`` is negative, ``RuntimeError`` when timers due at once never end.
+        Raises ``ValueError`` for negative ``seconds``, ``RuntimeError`` when timers due at once never end.
         """
         if seconds < 0:
             raise ValueError("time does not run backwards")

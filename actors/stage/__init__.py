@@ -27,6 +27,7 @@ By name, with a thread of its own: ``register("butaiBase")``, then ``ActorSystem
 
 from actors.stage.address import Address
 from actors.stage.creation import Factory
+from actors.stage.lives import Counters
 from actors.stage.named import ActorSystemBase, register
 from actors.stage.notices import (
     ChildExited,
@@ -36,7 +37,7 @@ from actors.stage.notices import (
     StageStopped,
     TooManyWakeups,
 )
-from actors.stage.stage import Counters, Stage
+from actors.stage.stage import Stage
 
 __all__ = [
     "ActorSystemBase",

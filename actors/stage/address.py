@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from thespian.actors import Actor, ActorAddress
 
 if TYPE_CHECKING:
-    from actors.stage.stage import Stage
+    from actors.stage.lives import Lives
 
 Envelope = tuple[Any, "Address"]
 """A message and who sent it."""
@@ -23,7 +23,7 @@ class Address(ActorAddress):
 
     __slots__ = ("actor", "bound", "children", "mailbox", "number", "parent", "stage", "wakeups")
 
-    def __init__(self, stage: "Stage", actor: Any, parent: "Address | None", number: int, bound: int) -> None:
+    def __init__(self, stage: "Lives", actor: Any, parent: "Address | None", number: int, bound: int) -> None:
         self.stage = stage
         self.actor = actor
         """The instance; None once it has exited, or while it waits for its children to."""
@@ -88,10 +88,12 @@ class Address(ActorAddress):
         return self
 
     @property
-    def globalName(self) -> str:
+    def globalName(self) -> str | None:
         return self.stage.global_name_of(self)
 
-    def createActor(self, actor_class: Any, requirements: Any, global_name: Any, source_hash: Any = None) -> Any:
+    def createActor(
+        self, actor_class: Any, requirements: Any, global_name: Any, source_hash: Any = None
+    ) -> Any:
         return self.stage.create(self, actor_class, requirements, global_name, source_hash)
 
     def wakeupAfter(self, period: Any, payload: Any) -> None:
@@ -107,13 +109,13 @@ class Address(ActorAddress):
         self.stage.sources.notify(address, enable)
 
     def loadActorSource(self, name: Any) -> str:
-        return self.stage.loadActorSource(name)
+        return self.stage.load_source(name)
 
     def unloadActorSource(self, source_hash: str) -> None:
-        self.stage.unloadActorSource(source_hash)
+        self.stage.sources.unload(source_hash)
 
     def updateCapability(self, name: str, value: Any) -> None:
-        self.stage.updateCapability(name, value)
+        self.stage.update_capability(name, value)
 
     def notifyOnSystemRegistrationChanges(self, address: "Address", enable: bool) -> None:
         """A stage stands alone: there is no convention of systems whose changes could be told."""

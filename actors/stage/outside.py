@@ -48,7 +48,9 @@ class Inbox:
     def get(self, timeout: Timeout) -> Any:
         """The next message; None after ``timeout`` (seconds or timedelta; None: no limit) or at the end."""
         try:
-            message = self._queue.get(timeout=None if timeout is None else max(0.0, timePeriodSeconds(timeout)))
+            message = self._queue.get(
+                timeout=None if timeout is None else max(0.0, timePeriodSeconds(timeout))
+            )
         except Empty:
             return None
         if message is _END:

@@ -10,13 +10,19 @@ import sys
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
-from thespian.actors import LoadedSource, UnloadedSource, ValidatedSource, ValidateSource
+from thespian.actors import (
+    InvalidActorSpecification,
+    LoadedSource,
+    UnloadedSource,
+    ValidatedSource,
+    ValidateSource,
+)
 from thespian.system.sourceLoader import SourceHashFinder, loadModuleFromHashSource
 
 from actors.stage.address import Address
 
 if TYPE_CHECKING:
-    from actors.stage.stage import Stage
+    from actors.stage.lives import Lives
 
 log = logging.getLogger("butai.stage")
 
@@ -26,7 +32,7 @@ class Sources:
 
     __slots__ = ("_of", "_sources", "_stage", "_told", "authority")
 
-    def __init__(self, stage: "Stage") -> None:
+    def __init__(self, stage: "Lives") -> None:
         self._stage = stage
         self._sources: dict[str, bytes] = {}
         self._told: list[Address] = []
@@ -70,8 +76,11 @@ class Sources:
             self.unload(source_hash)
 
     def find(self, source_hash: str, name: str) -> Any:
-        """The object behind a dotted name in a loaded source. Raises ``InvalidActorSourceHash`` and others."""
+        """The object behind a dotted name in a loaded source. Raises as ``named`` does, and
+        ``InvalidActorSourceHash``."""
         module, _, attribute = name.rpartition(".")
+        if not module:
+            raise InvalidActorSpecification(name)
         return loadModuleFromHashSource(source_hash, self._sources, module, attribute)
 
     def made(self, address: Address, source_hash: str) -> None:
