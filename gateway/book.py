@@ -1,8 +1,9 @@
 """``butai book``: a calendar file's occurrences become reservations of a space, over the REST gateway.
 
 Every occurrence has an id of its own, made from what the calendar says (UID and RECURRENCE-ID), so booking
-the same file again adds nothing. Occurrences are asked for eight at a time; each is retried while the
-gateway is busy or away. Each is for one guest: a calendar does not say how many people come.
+the same file again adds nothing but what is missing: what is new, was in conflict or has been cancelled.
+Occurrences are asked for eight at a time; each is retried while the gateway is busy or away. Each is for one
+guest: a calendar does not say how many people come.
 """
 
 import asyncio

@@ -8,6 +8,7 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import aiohttp
 import msgspec
@@ -50,8 +51,6 @@ class Answer(msgspec.Struct, frozen=True):
 
     status: int
     body: dict[str, Any]
-    replayed: bool
-    """It repeats the answer to an earlier run's request."""
 
     def problem_is(self, name: str) -> bool:
         """Whether it is a problem of this type."""
@@ -77,6 +76,8 @@ class BookingClient:
     def __init__(self, url: str, space: str, patience: float = PATIENCE) -> None:
         self._space = f"{url.rstrip('/')}/booking/spaces/{quote(space, safe='')}"
         self._patience = patience
+        # With the same key in the next run, a conflict would be repeated that has been resolved meanwhile.
+        self._run = uuid4().hex
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "BookingClient":
@@ -109,25 +110,21 @@ class BookingClient:
             "end": occurrence.end.isoformat(),
         }
         content = msgspec.json.encode(body)
-        key = f'"book-{sha256(content).hexdigest()}"'
         try:
-            answer = await self._ask("POST", f"{self._space}/reservations", content, key)
-            if answer.status in (200, 201) and not answer.replayed:
-                return Outcome.RESERVED, ""
-            if answer.replayed or answer.problem_is("taken"):
+            answer = await self._ask("POST", f"{self._space}/reservations", content)
+            if answer.problem_is("taken"):
                 return await self._compare(occurrence, answer)
         except Unavailable as error:
             return Outcome.FAILED, str(error)
-        if answer.status >= 500:
-            return Outcome.FAILED, answer.problem()
-        return Outcome.REFUSED, answer.problem()
+        if answer.status in (200, 201):
+            return Outcome.RESERVED, ""
+        return (Outcome.FAILED if answer.status >= 500 else Outcome.REFUSED), answer.problem()
 
-    async def _compare(self, occurrence: Occurrence, first: Answer) -> tuple[Outcome, str]:
-        """Why the slot is taken, or the request known: by this occurrence itself, or not."""
+    async def _compare(self, occurrence: Occurrence, taken: Answer) -> tuple[Outcome, str]:
+        """By whom the slot is taken: by this occurrence itself, or not."""
         answer = await self._ask("GET", f"{self._space}/reservations/{occurrence.reservation}")
         if answer.status == 404:
-            gone = "it was booked from this calendar before and has been cancelled since"
-            return Outcome.CONFLICT, gone if first.replayed else first.problem()
+            return Outcome.CONFLICT, taken.problem()
         try:
             standing = msgspec.convert(answer.body.get("state"), Standing)
         except msgspec.ValidationError:
@@ -140,24 +137,17 @@ class BookingClient:
         )
 
     async def _ask(
-        self,
-        method: str,
-        url: str,
-        content: bytes | None = None,
-        key: str = "",
-        patience: float | None = None,
+        self, method: str, url: str, content: bytes | None = None, patience: float | None = None
     ) -> Answer:
         """Ask until there is an answer that trying again would not change; raises Unavailable."""
         loop = asyncio.get_running_loop()
         stop = loop.time() + (self._patience if patience is None else patience)
-        pause, tries = BACKOFF, 0
+        pause = BACKOFF
         while True:
-            tries += 1
             try:
-                answer, wait = await self._try(method, url, content, key)
+                answer, wait = await self._try(method, url, content)
                 if answer.status not in RETRIED:
-                    # A repeated answer to a retry is the answer to this very request.
-                    return answer if tries == 1 else msgspec.structs.replace(answer, replayed=False)
+                    return answer
                 reason = answer.problem()
             except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
                 raise Unavailable("that is no HTTP address") from error
@@ -170,19 +160,17 @@ class BookingClient:
             await asyncio.sleep(wait)
             pause = min(2 * pause, BACKOFF_LIMIT)
 
-    async def _try(
-        self, method: str, url: str, content: bytes | None, key: str
-    ) -> tuple[Answer, float | None]:
+    async def _try(self, method: str, url: str, content: bytes | None) -> tuple[Answer, float | None]:
         assert self._session is not None, "use it with `async with`"
-        headers = {"Content-Type": "application/json"} if content is not None else {}
-        if key:
-            headers["Idempotency-Key"] = key
+        headers = {}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+            headers["Idempotency-Key"] = f'"{self._run}-{sha256(content).hexdigest()}"'
         async with self._session.request(method, url, data=content, headers=headers) as response:
             raw = await response.read()
             try:
                 body = msgspec.json.decode(raw, type=dict[str, Any])
             except msgspec.DecodeError:
                 body = {}
-            replayed = response.headers.get("Idempotency-Replayed") == "true"
             after = response.headers.get("Retry-After", "")
-            return Answer(response.status, body, replayed), float(after) if after.isdecimal() else None
+            return Answer(response.status, body), float(after) if after.isdecimal() else None
