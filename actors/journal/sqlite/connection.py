@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from actors.journal.port import Corrupted, JournalUnavailable
+from actors.journal.port import Corrupted
 from actors.journal.sqlite.failures import failure
 from actors.journal.sqlite.statements import migrations, sql
 
@@ -24,7 +24,7 @@ def connect(path: Path, lock_seconds: float, *, readonly: bool = False) -> apsw.
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA temp_store = MEMORY")
     except apsw.Error as error:
-        raise JournalUnavailable(f"cannot open the journal {path}: {error}") from error
+        raise type(failure(error, writing=False))(f"cannot open the journal {path}: {error}") from error
     return connection
 
 

@@ -48,7 +48,7 @@ class Noted(Event, frozen=True):
 
 
 class Tree(Value, frozen=True):
-    below: list["Tree"] = []
+    below: tuple["Tree", ...] = ()
 
 
 class Planted(Event, frozen=True):
@@ -56,8 +56,8 @@ class Planted(Event, frozen=True):
 
 
 class Book(State):
-    reservations: dict[str, Reserved] = {}
-    seen: set[int] = set()
+    reservations: dict[str, Reserved] = msgspec.field(default_factory=dict)
+    seen: set[int] = msgspec.field(default_factory=set)
 
 
 UPCASTERS: dict[tuple[str, int], Any] = {
@@ -131,9 +131,10 @@ def test_an_unreadable_event_says_what_is_wrong(name: str, data: bytes, message:
 @given(st.sampled_from(["Reserved", "Moved", "Moved@3", "Noted", "Planted", "@", "Moved@x"]), st.binary())
 def test_random_bytes_are_an_event_or_unreadable(name: str, data: bytes) -> None:
     try:
-        assert isinstance(CODEC.decode(name, data), Event)
-    except UnreadableEvent as error:
-        assert name in str(error)
+        event = CODEC.decode(name, data)
+    except UnreadableEvent:
+        return
+    assert isinstance(event, Event)
 
 
 def nested(levels: int) -> Any:
@@ -159,10 +160,10 @@ def test_what_is_nested_deeper_is_refused_before_it_is_stored(levels: int) -> No
 def test_a_type_that_holds_itself_is_limited_too() -> None:
     tree = Tree()
     for _ in range(20):
-        tree = Tree([tree])
+        tree = Tree((tree,))
     assert CODEC.decode("Planted", encode_event(Planted(tree))) == Planted(tree)
     for _ in range(20):
-        tree = Tree([tree])
+        tree = Tree((tree,))
     with pytest.raises(Unstorable, match="64 levels"):
         encode_event(Planted(tree))
 
@@ -195,10 +196,10 @@ def test_hostile_bytes_are_refused_by_inspection(data: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_inspection_of_random_bytes_ends_in_a_map_or_an_error(data: bytes) -> None:
     try:
-        assert isinstance(inspect_payload(data), dict)
+        fields = inspect_payload(data)
     except UnreadableEvent:
         return
-    msgpack.unpackb(data, strict_map_key=False)
+    assert fields == msgpack.unpackb(data, strict_map_key=False)
 
 
 @given(st.dictionaries(st.text(max_size=5), MOMENTS, max_size=3), st.sets(st.integers(0, 99)))
@@ -220,7 +221,7 @@ def state(**fields: Any) -> Any:
 
 
 def test_a_fingerprint_is_the_same_for_the_same_shape_and_another_for_any_change() -> None:
-    shapes = [
+    shapes: list[dict[str, Any]] = [
         {"a": int},
         {"b": int},
         {"a": str},

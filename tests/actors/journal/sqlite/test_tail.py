@@ -19,15 +19,8 @@ def test_it_answers_ranges_of_versions_and_sequences_across_its_stretches(
     sequences: dict[int, int] = {}
     versions: dict[str, int] = {}
     for position, step in enumerate(steps, 1):
-        if step == "settle":
-            if not stretches[1]:
-                tail.settle()
-                stretches = [[], stretches[0]]
-        elif step == "forget":
-            tail.forget()
-            stretches[1] = []
-        else:
-            shard, number = step  # type: ignore[misc]
+        if isinstance(step, tuple):
+            shard, number = step
             entity = f"{shard}/{number}"
             sequences[shard] = seq = sequences.get(shard, 0) + 1
             versions[entity] = version = versions.get(entity, 0) + 1
@@ -35,6 +28,13 @@ def test_it_answers_ranges_of_versions_and_sequences_across_its_stretches(
             known = [v for stretch in stretches for _, _, _, e, v in stretch if e == entity]
             assert before == (max(known) if known else None)
             stretches[0].append((position, shard, seq, entity, version))
+        elif step == "settle":
+            if not stretches[1]:
+                tail.settle()
+                stretches = [[], stretches[0]]
+        else:
+            tail.forget()
+            stretches[1] = []
     events = [event for stretch in reversed(stretches) for event in stretch]
     for shard in range(3):
         for first, last in ((1, 1_000), (2, 3), (5, 4)):
