@@ -1,6 +1,7 @@
 """The API's page: Swagger UI from its package, served from here, without inline scripts or the internet."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from swagger_ui_bundle import swagger_ui_path
@@ -76,11 +77,4 @@ def _fixed(response: Response) -> Callable[[], Response]:
 
 
 def _file(path: Path, kind: bytes) -> Callable[[], Response]:
-    loaded: list[Response] = []
-
-    def make() -> Response:
-        if not loaded:
-            loaded.append(respond(200, path.read_bytes(), kind, _SAFE))
-        return loaded[0]
-
-    return make
+    return cache(lambda: respond(200, path.read_bytes(), kind, _SAFE))

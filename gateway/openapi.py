@@ -293,7 +293,7 @@ def _headers(names: Iterable[str]) -> dict[str, Schema]:
 
 
 def _first_line(doc: str | None) -> str:
-    return (doc or "").strip().split("\n\n")[0].replace("\n", " ").strip()
+    return " ".join((doc or "").strip().split("\n\n")[0].replace("`", "").split())
 
 
 UNDESCRIBED = frozenset({problems.METHOD_NOT_ALLOWED, problems.NOT_READY})

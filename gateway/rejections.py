@@ -38,7 +38,7 @@ def member_of(field: str) -> str:
 def title_of(rejection: type[Rejection]) -> str:
     """The first paragraph of the docstring, or the class name in words."""
     doc = (rejection.__doc__ or "").strip().split("\n\n")[0]
-    return " ".join(doc.split()) or _WORD.sub(" ", rejection.__name__).capitalize() + "."
+    return " ".join(doc.replace("`", "").split()) or _WORD.sub(" ", rejection.__name__).capitalize() + "."
 
 
 def rejected(rejection: Rejection, instance: str, headers: tuple[tuple[str, str], ...] = ()) -> Response:

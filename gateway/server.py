@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 import msgspec
 from prometheus_client.registry import Collector
@@ -28,7 +29,7 @@ from gateway.problems import (
 )
 from gateway.queries import HistoryEndpoint, StateEndpoint
 from gateway.regions import Region
-from gateway.responses import respond
+from gateway.responses import Response, respond
 from gateway.router import Match, Router
 
 
@@ -53,7 +54,8 @@ class Gateway:
         self._clock = clock
         self._router: Router[Endpoint] = Router()
         self._recorders: list[Recorder] = []
-        self._described: list[Described] = []
+        self.operations: list[Described] = []
+        """What the OpenAPI document describes."""
         unmatched = Recorder("", "")
         self._recorders.append(unmatched)
         self._listener = Listener(settings, self._dispatch, unmatched)
@@ -98,22 +100,21 @@ class Gateway:
         for route in manifest.context.routes:
             if isinstance(route, CommandRoute):
                 command = CommandEndpoint(region, manifest, route, self._settings)
-                self._described.append(command)
+                self.operations.append(command)
                 self._add(route.method, command.template, command)
                 continue
             state = StateEndpoint(region, manifest, route)
-            self._described.append(state)
+            self.operations.append(state)
             self._add("GET", state.template, state)
             if route.part is None:
                 history = HistoryEndpoint(region, manifest, route)
-                self._described.append(history)
+                self.operations.append(history)
                 self._add("GET", history.template, history)
 
     def _mount_pages(self) -> None:
-        description = msgspec.json.encode(document(self._described, self._settings))
-        pages = {
+        pages: dict[str, Callable[[], Response]] = {
             **docs.pages(),
-            "/openapi.json": lambda: respond(200, description),
+            "/openapi.json": cache(self._describe),
             "/healthz": alive,
             "/readyz": readiness(self._readiness),
             "/metrics": lambda: respond(
@@ -122,6 +123,9 @@ class Gateway:
         }
         for path, make in pages.items():
             self._add("GET", path, Page(path, make))
+
+    def _describe(self) -> Response:
+        return respond(200, msgspec.json.encode(document(self.operations, self._settings)))
 
     def _readiness(self) -> Mapping[str, str]:
         return {"gateway": "stopping"} if self._listener.draining else self._ready()
