@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 Held = tuple[Ask, Answer, "Entity"]
 
+PROBE_SECONDS = 1.0
+"""Between two looks at a journal in trouble."""
+
 _RECLAIM_BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Seconds between attempts to claim again; the last one repeats until the journal is back."""
 
@@ -178,12 +181,38 @@ class Committer:
                 if self._closing:
                     return
                 self._wake.clear()
-                await self._wake.wait()
+                await self._wait_for_work()
                 continue
             batch = self._next()
             for entity in batch.waiting_for_snapshot:
                 entity.take_snapshot(batch)
             await self._commit(batch)
+
+    async def _wait_for_work(self) -> None:
+        """Until something is to be committed; while the journal is in trouble, look whether it is back, since
+        a worker that says it is not ready is sent no commands that could show it."""
+        while not self._wake.is_set():
+            if not self.trouble:
+                await self._wake.wait()
+                return
+            try:
+                await asyncio.wait_for(self._wake.wait(), PROBE_SECONDS)
+            except TimeoutError:
+                await self._probe()
+
+    async def _probe(self) -> None:
+        """Write something that changes nothing but an epoch of our own."""
+        shard = next((shard for shard in self._shards if shard.is_open), None)
+        if shard is None:
+            return
+        try:
+            (claim,) = await self._journal.claim([shard.number], self._owner)
+        except JournalError as error:
+            self.trouble = str(error)
+        else:
+            # Only the epoch: the shard may have numbered further events meanwhile.
+            shard.epoch = claim.epoch
+            self.trouble = ""
 
     async def _commit(self, batch: Batch) -> None:
         shards = self._shards

@@ -6,6 +6,7 @@ ever rolled back: an entity in doubt is dropped, and replayed by its shard.
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from thespian.actors import Actor
@@ -90,9 +91,10 @@ class Entity(Actor):  # type: ignore[misc]
             ask.reply(Refused(Reason.OVERLOADED, "too many events wait for their commit", retry_after=1.0))
             return
         at = shard.wall()
+        moment = instant(at)
         try:
             if kind.takes_call:
-                decision = kind.decide(self.state, ask.command, Call(instant(at), ask.by))
+                decision = kind.decide(self.state, ask.command, Call(moment, ask.by))
             else:
                 decision = kind.decide(self.state, ask.command)
             if isinstance(decision, Rejection):
@@ -101,19 +103,18 @@ class Entity(Actor):  # type: ignore[misc]
                     shard.answers.remember(ask.key, ask.fingerprint, answer)
                 self._answer(ask, answer)
             elif decision:
-                self._happen(ask, decision, at)
+                self._happen(ask, decision, at, moment)
             else:
                 body = reply_body(self.version, shard.position(self.seq), [])
                 self._answer(ask, Accepted(self.version, body, changed=False))
         except Exception as error:  # noqa: BLE001 - whatever an author's code raises
             self._fail(ask, error)
 
-    def _happen(self, ask: Ask, events: Sequence[Event], at: int) -> None:
+    def _happen(self, ask: Ask, events: Sequence[Event], at: int, moment: datetime) -> None:
         """Evolve at once, number the events and give them to the committer with their answer."""
         shard, kind = self.shard, self.kind
         state, version, seq = self.state, self.version, shard.seq
         command_id = ask.key or shard.command_id()
-        moment = instant(at)
         rows: list[Row] = []
         recorded: list[Recorded] = []
         for event in events:

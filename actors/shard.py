@@ -77,6 +77,7 @@ class Shard(Actor):  # type: ignore[misc]
         self.quarantines: list[float] = []
         self.active = 0
         self._limit = max(1, -(-region.settings.entities.active // region.journal.shards))
+        self._period = min(region.settings.entities.idle / 4, 30.0)
         self._prefix = f"{region.name}/{self.number}:"
 
     def position(self, seq: int) -> str:
@@ -93,7 +94,8 @@ class Shard(Actor):  # type: ignore[misc]
             else:
                 self._sweep()
         elif message is SWEEP:
-            self._sweep()
+            # Spread over the period, or all shards would look through their entities in the same turn.
+            self.wakeupAfter(self._period * (self.number + 1) / self.region.journal.shards)
 
     def receive(self, ask: Ask) -> None:
         """Bring an ask to its entity, or say at once why not."""
@@ -257,6 +259,11 @@ class Shard(Actor):  # type: ignore[misc]
             del self.entities[key]
         self.stage.stop(entity.address)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it serves."""
+        return self.state is ShardState.OPEN
+
     # Ownership -------------------------------------------------------------------------------------------
 
     def step_back(self) -> None:
@@ -313,7 +320,7 @@ class Shard(Actor):  # type: ignore[misc]
                 self.passivate(found)
         window = self.region.settings.supervision.window
         self.failures = {k: t for k, ts in self.failures.items() if (t := within(ts, now, window))}
-        self.wakeupAfter(min(entities.idle / 4, 30.0))
+        self.wakeupAfter(self._period)
 
     def _evict(self) -> None:
         """Passivate the least recently used above the limit: second chance in order of arrival."""

@@ -1,5 +1,7 @@
 """Each clause of the pipelined commit, as ``actors/commit.py`` states it."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -237,3 +239,18 @@ async def test_large_queues_are_committed_in_bounded_batches(build: Build) -> No
     assert [(await answer).version for answer in answers] == list(range(1, 96))  # type: ignore[union-attr]
     assert max(len(batch) for batch in house.journal.batches) <= 10
     assert versions(house.journal) == list(range(1, 96))
+
+
+async def test_a_journal_in_trouble_is_looked_at_until_it_is_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.commit.PROBE_SECONDS", 0.001)
+    house.journal.before.append(JournalFull("no space"))
+    house.journal.claim_errors.extend([JournalFull("still none")] * 3)
+    assert isinstance(await house.ask(Add(1)), Refused)
+    assert house.region.trouble() == "no space"
+    async with asyncio.timeout(5):
+        while house.region.trouble():
+            await asyncio.sleep(0.001)
+    assert house.journal.claim_errors == []
+    assert isinstance(await house.ask(Add(1)), Accepted)
