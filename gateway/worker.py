@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import uvloop
@@ -32,13 +32,13 @@ from actors.stage import Stage
 from gateway.server import Gateway
 from gateway.worker_metrics import RegionCollector, StageCollector
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("gateway.worker")
 
 REFUSED = 78
 """EX_CONFIG of sysexits.h."""
 FAILED = 70
 """EX_SOFTWARE of sysexits.h."""
-LOCK_PATIENCE = 2.0
+LOCK_PATIENCE = 1.0
 """Seconds to wait for the data directory: a predecessor that was just killed may still be ending."""
 RESERVE = 0.25
 """The part of the grace that is kept for committing, passivating and closing once HTTP is done."""
@@ -80,11 +80,17 @@ class Worker:
             settle_memory()
             self._tell_ready(bound)
             failure = await self._serve()
-        if failure is None:
-            return 0
+            if failure is not None:
+                self._die(failure)
+        return 0
+
+    def _die(self, failure: str) -> NoReturn:
+        """A part is gone: the others may wait for it for ever, and a new worker serves sooner than they end.
+        Nothing is lost, what was acknowledged is in the journal."""
         log.critical("a part of the worker died", extra={"fields": {"reason": failure}})
         reports.send(self._report, reports.Failure(message=failure))
-        return FAILED
+        logging.shutdown()
+        os._exit(FAILED)
 
     async def _open(self, parts: contextlib.AsyncExitStack) -> address.Address:
         """Put everything together; ``parts`` takes it apart in the opposite order. Where it listens."""
@@ -191,9 +197,15 @@ class Worker:
 
 
 def settle_memory() -> None:
-    """What lives now lives for ever: the collector need not look at it again."""
+    """Let the garbage collector leave alone what lives long.
+
+    What there is now lives for ever. Entities live long too, and reference counting frees them when they
+    leave; looking through all of them for cycles, which the usual thresholds do again and again while
+    entities arrive, stops the loop: creating entities, the slowest of a hundred answers took 60 to 180 ms
+    instead of 160 to 420 ms on a crowded machine. The young are looked at as ever."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _why_not(bind: address.Address, error: OSError) -> str:

@@ -214,6 +214,30 @@ def test_a_killed_worker_is_replaced_and_what_was_acknowledged_is_still_there(tm
         assert node.stop() == 0
 
 
+def test_a_worker_whose_committer_dies_says_why_and_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "rooms.py").write_text("""
+from pathlib import Path
+from actors import commit
+from contexts.booking import context
+
+async def fail(self, batch):
+    raise RuntimeError("disk on fire")
+
+if not Path("failed").exists():
+    Path("failed").touch()
+    commit.Committer._commit = fail
+""")
+    with running(tmp_path, "--set", "contexts=[rooms]") as node:
+        with pytest.raises(OSError):
+            node.call("POST", "/booking/spaces/maple", SPACE)
+        assert eventually(node.serves)
+        assert node.call("POST", "/booking/spaces/maple", SPACE)[0] == 201
+        assert node.stop() == 0
+        died = [line for line in node.log.read_text().splitlines() if "restart_in" in line]
+        assert len(died) == 1
+        assert "booking: the committer ended: RuntimeError('disk on fire')" in died[0]
+
+
 def test_a_killed_node_takes_its_worker_along_and_frees_its_data(tmp_path: Path) -> None:
     with running(tmp_path) as node:
         worker = node.worker()
