@@ -30,7 +30,7 @@ BYTES_PER_EVENT = 100
 (encoding, log, checkpoint), deciding and committing an event about 40 us: so it stays under 5 %."""
 
 
-class Entity(Actor):  # type: ignore[misc]
+class Entity(Actor):
     """One aggregate's state, version and remembered keys, with its answers in order."""
 
     def __init__(self, shard: "Shard", kind: AggregateType, id: str, replayed: Replayed, now: float) -> None:

@@ -54,7 +54,7 @@ class Quarantined(msgspec.Struct, frozen=True):
     why: str
 
 
-class Shard(Actor):  # type: ignore[misc]
+class Shard(Actor):
     """One shard of one context on this worker."""
 
     def __init__(self, region: "Region", claim: Claim) -> None:
