@@ -17,6 +17,7 @@ from bench.reach import FIGURES, Figure, figure
 from bench.rounds import Row
 from bench.served import ServerFailed
 from bench.spaces import NotOpened
+from bench.yardstick import nanoseconds_per_turn
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = (*loads.NAMES, *inside.SETS, "ready")
@@ -57,15 +58,18 @@ def run(options: argparse.Namespace, folder: Path) -> report.Report:
     rows: list[Row] = []
     proof: Proof | None = None
     found: list[Figure] = []
+    turns = [nanoseconds_per_turn()]
     names = [name for name in loads.NAMES if name in wanted]
     if names:
         rows, proof = loads.measure(folder / "data", names, options.rounds, options.seconds, progress.print)
         found += loads.figures(rows)
-    values: dict[str, list[float]] = {}
+        turns.append(nanoseconds_per_turn())
+    values: dict[str, list[float]] = {"turn": turns}
     for name in inside.SETS:
         if name in wanted:
             progress.print(f"inside: {name}")
             values |= inside.measure(name, folder, options.quick)
+            turns.append(nanoseconds_per_turn())
     if "ready" in wanted:
         progress.print("butai up to ready")
         values |= readiness.measure(folder / "ready", options.quick)

@@ -70,6 +70,7 @@ FIGURES: dict[str, tuple[str, str, Target | None]] = {
     "flat": ("commands with 5 million events / with few", "", Target(0.90, 1.0)),
     "cold_large": ("cold activations, 5 million events", "/s", Target(5_000, 15_000)),
     "rss_cap": ("RSS when four times the cap was touched / at the cap", "", Target(1.25, 1.1)),
+    "turn": ("yardstick: a turn of an empty Python loop", "ns", None),
 }
 """Text, unit and promise of every figure, in the order of the table."""
 

@@ -13,7 +13,7 @@ from bench.proof import Proof
 from bench.reach import Figure, Verdict
 from bench.rounds import Row
 
-WIDTH = 112
+WIDTH = 120
 LOADS = {
     "bare": "bare aiohttp handler",
     "spread": "durable commands, 10,000 entities",
@@ -63,7 +63,7 @@ def now() -> str:
 
 def _loads(rows: list[Row]) -> Table:
     table = Table(box=None, pad_edge=False, title="wrk -t1 -c64, median of the slices", title_justify="left")
-    table.add_column("load")
+    table.add_column("load", no_wrap=True)
     headers = (
         "requests/s",
         "low-high",
@@ -121,4 +121,7 @@ def _figures(figures: list[Figure]) -> Table:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+    """As many digits as mean something; a ratio just below its promise must not look as if it kept it."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3f}".removesuffix("0") if value < 10 else f"{value:.1f}"
