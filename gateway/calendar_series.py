@@ -28,9 +28,9 @@ def items_of(calendar: icalendar.Calendar, reading: Reading, seconds: float = SE
     fault = next((fault for event in events if (fault := _fault(event))), None)
     if fault:
         return [Skipped(what, fault, failed=True)]
-    for why in (_unwanted(event) for event in events[:1]):
-        if why and all(_unwanted(event) for event in events):
-            return [Skipped(what, why)]
+    unwanted = [_unwanted(event) for event in events]
+    if unwanted[0] and all(unwanted):
+        return [Skipped(what, unwanted[0])]
     try:
         with time_limit(min(SECONDS, max(seconds, 0.001))):
             return _items(calendar, reading, what)
