@@ -1,0 +1,111 @@
+"""Fifty clients that want the same rooms: conflicts on purpose, hot spaces, every kind of request."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import msgspec
+
+from contexts.booking.commands import Cancel, Confirm, Hold, Open, Reschedule, Reserve
+from contexts.vocabulary import Command
+from tests.chaos.clients import Client
+from tests.chaos.history import History, Operation
+
+OPENING = Open(16, "Asia/Tokyo", "00:00", "24:00")
+MONDAY = datetime(2027, 1, 18, tzinfo=UTC)
+HOURS = 96
+"""Hours of a space that are fought over; few enough that most reservations meet another."""
+KEPT = 40
+"""Reservations per space that clients still know of."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How much load there is. Each command counts once, however often it is sent."""
+
+    seed: int
+    commands: int
+    clients: int = 50
+    spaces: int = 60
+    hot: int = 4
+    """Spaces that get every second command."""
+
+
+class Load:
+    """Runs a plan against ``url`` and records it; ``sent`` counts the commands that were begun."""
+
+    def __init__(self, plan: Plan, history: History, url: Callable[[], str]) -> None:
+        self.plan = plan
+        self.history = history
+        self.sent = 0
+        self._url = url
+        self._spaces = [f"space-{plan.seed}-{number}" for number in range(plan.spaces)]
+        self._known: dict[str, list[str]] = {space: [] for space in self._spaces}
+        self._versions: dict[str, int] = {}
+
+    async def open(self) -> None:
+        """Open every space for booking."""
+        rng = random.Random(self.plan.seed)
+        async with self._session() as session:
+            client = Client("opener", self.history, self._url, session)
+            for space in self._spaces:
+                await client.tell(space, OPENING, client.new_key(), rng)
+
+    async def run(self) -> None:
+        """Send the planned commands. Raises GaveUp."""
+        async with self._session() as session, asyncio.TaskGroup() as group:
+            for number in range(self.plan.clients):
+                client = Client(f"client-{number}", self.history, self._url, session)
+                group.create_task(self._client(client, random.Random(f"{self.plan.seed}/{number}")))
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+
+    async def _client(self, client: Client, rng: random.Random) -> None:
+        while self.sent < self.plan.commands:
+            self.sent += 1
+            space = rng.choice(self._spaces[: self.plan.hot] if rng.random() < 0.5 else self._spaces)
+            dice = rng.random()
+            if dice < 0.2:
+                await client.read(space, self._some(space, rng) if dice < 0.1 else None, rng)
+            command, key = self._command(space, client, rng), client.new_key()
+            expected = None
+            if rng.random() < 0.1 and space in self._versions:
+                expected = max(1, self._versions[space] - rng.choice((0, 0, 1)))
+            operation = await client.tell(space, command, key, rng, expected=expected)
+            self._learn(space, operation)
+            if rng.random() < 0.1:
+                # A client that lost its memory, or a proxy that sends twice.
+                await client.tell(space, command, key, rng, expected=expected)
+
+    def _some(self, space: str, rng: random.Random) -> str:
+        known = self._known[space]
+        return rng.choice(known) if known and rng.random() < 0.95 else f"{space}-nobody"
+
+    def _command(self, space: str, client: Client, rng: random.Random) -> Command:
+        start = MONDAY + timedelta(hours=rng.randrange(HOURS))
+        end = start + timedelta(hours=rng.choice((1, 1, 1, 2, 3)))
+        name = f"{space}-{client.name}-{self.sent}"
+        dice = rng.random()
+        if dice < 0.42:
+            return Reserve(name, name, rng.choice((2, 4, 40)) if dice < 0.03 else 4, start, end)
+        if dice < 0.60:
+            lasts = timedelta(seconds=rng.choice((-1, 0.3, 1.0, 2.0, 600, 600)))
+            return Hold(name, name, 4, start, end, datetime.now(UTC) + lasts)
+        if dice < 0.70:
+            return Confirm(self._some(space, rng))
+        if dice < 0.85:
+            return Reschedule(self._some(space, rng), start, end)
+        return Cancel(self._some(space, rng))
+
+    def _learn(self, space: str, operation: Operation) -> None:
+        answer = operation.answer
+        if answer is None or answer.status not in (200, 201):
+            return
+        if answer.etag is not None:
+            self._versions[space] = int(answer.etag.strip('"'))
+        if isinstance(operation.request, Reserve | Hold):
+            known = self._known[space]
+            known.append(operation.request.reservation)
+            del known[:-KEPT]

@@ -1,0 +1,119 @@
+"""Every promise holds while what serves is killed under load."""
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.checker import Evidence, check, report
+from tests.chaos.history import History
+from tests.chaos.kills import Kill, kill_during, kill_worker, moments, recovery
+from tests.chaos.load import Load, Plan
+from tests.chaos.stored import stored
+from tests.gateway.running import Running, alive, eventually, running
+
+LONGEST_OUTAGE = 15.0
+"""Seconds; far above what is usual, to find what hangs and not what is slow."""
+
+Tell = Callable[[str], None]
+
+
+@pytest.fixture
+def seed() -> int:
+    """From CHAOS_SEED, or a new one; it is shown with whatever a test prints."""
+    return int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
+
+
+@pytest.fixture
+def tell(capfd: pytest.CaptureFixture[str]) -> Tell:
+    """Print a line that is seen also when the test passes."""
+
+    def told(line: str) -> None:
+        with capfd.disabled():
+            print(f"\n{line}")  # noqa: T201
+
+    return told
+
+
+async def load_and_kill(
+    plan: Plan, kills: int, url: Callable[[], str], kill: Kill
+) -> tuple[History, list[float]]:
+    """Run the plan and the kills together; the history, and when each kill was."""
+    history = History()
+    load = Load(plan, history, url)
+    await load.open()
+    async with asyncio.timeout(300), asyncio.TaskGroup() as group:
+        group.create_task(load.run())
+        killing = group.create_task(kill_during(load, moments(plan.seed, plan.commands, kills), kill))
+    return history, killing.result()
+
+
+async def judge(history: History, journal: Path, killed: list[float], seed: int, tell: Tell) -> None:
+    """Find no fault and no endless outage; say what was seen."""
+    rows = await stored(journal)
+    evidence = Evidence(history.operations, rows, history.origin)
+    faults = check(evidence)
+    assert not faults, f"seed {seed}: {report(evidence, faults)}"
+    outages = [recovery(history, moment) for moment in killed]
+    unanswered = sum(operation.answer is None for operation in history.operations)
+    replayed = sum(o.answer is not None and o.answer.replayed for o in history.operations)
+    shown = ", ".join("never" if outage is None else f"{outage:.2f}" for outage in outages)
+    tell(
+        f"seed {seed}: {len(history)} requests, {unanswered} unanswered, {replayed} replayed,"
+        f" {len(rows)} events, {len(killed)} kills; served again after (s): {shown}"
+    )
+    assert unanswered > 0, "no kill met a request"
+    assert all(outage is not None and outage < LONGEST_OUTAGE for outage in outages), shown
+
+
+async def kill_workers(folder: Path, plan: Plan, kills: int, tell: Tell) -> None:
+    with running(folder) as node:
+        history, killed = await load_and_kill(
+            plan, kills, lambda: node.url, partial(kill_worker, node.process.pid)
+        )
+        assert await asyncio.to_thread(node.stop) == 0, node.log.read_text()
+    await judge(history, folder / "data" / "booking.sqlite", killed, plan.seed, tell)
+
+
+async def test_no_promise_is_broken_by_a_killed_worker(tmp_path: Path, seed: int, tell: Tell) -> None:
+    await kill_workers(tmp_path, Plan(seed=seed, commands=1_000), 2, tell)
+
+
+@pytest.mark.chaos
+async def test_no_promise_is_broken_by_five_killed_workers(tmp_path: Path, seed: int, tell: Tell) -> None:
+    await kill_workers(tmp_path, Plan(seed=seed, commands=10_000), 5, tell)
+
+
+async def kill_node(folder: Path, plan: Plan, tell: Tell) -> None:
+    """Kill the node and let another begin on its data and port, as whoever supervises it would."""
+    with ExitStack() as stack:
+        first = stack.enter_context(running(folder))
+        second: list[Running] = []
+
+        async def replace() -> None:
+            worker = first.worker()
+            first.process.kill()
+            await asyncio.to_thread(first.process.wait)
+            assert await asyncio.to_thread(eventually, lambda: not alive(worker)), "an orphan is left"
+            again = running(folder, "--set", f"gateway.bind={first.host}:{first.port}")
+            second.append(await asyncio.to_thread(stack.enter_context, again))
+
+        history, killed = await load_and_kill(plan, 1, lambda: first.url, replace)
+        assert await asyncio.to_thread(second[0].stop) == 0, second[0].log.read_text()
+    await judge(history, folder / "data" / "booking.sqlite", killed, plan.seed, tell)
+
+
+async def test_no_promise_is_broken_by_a_killed_node(tmp_path: Path, seed: int, tell: Tell) -> None:
+    await kill_node(tmp_path, Plan(seed=seed, commands=600), tell)
+
+
+@pytest.mark.chaos
+async def test_no_promise_is_broken_by_a_node_killed_under_longer_load(
+    tmp_path: Path, seed: int, tell: Tell
+) -> None:
+    await kill_node(tmp_path, Plan(seed=seed, commands=5_000), tell)
