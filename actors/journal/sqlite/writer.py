@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
 """After a failed index step."""
+_QUIET_SECONDS = 1.0
+"""Without a call, before upkeep that can wait is done."""
 
 
 class Writer:
@@ -22,10 +24,12 @@ class Writer:
     def __init__(self, path: Path, shards: int, lock_seconds: float, window: int) -> None:
         self.store = Store(path, shards, lock_seconds)
         self._indexer = Indexer(self.store, window)
+        self._waited = False
         self._checkpointer = Checkpointer(path, f"{path.stem} checkpointer")
 
     def work(self, jobs: list[Job]) -> None:
         """Do the calls in order."""
+        self._waited = False
         for job in jobs:
             job.do()
 
@@ -50,9 +54,12 @@ class Writer:
         if self._checkpointer.wanted:
             finish(self.store.connection)
             self._checkpointer.wanted = False
-        if not self._indexer.due:
-            return None
-        return 0.0 if self._step() else _RETRY_SECONDS
+        if self._indexer.due(quiet=self._waited):
+            return 0.0 if self._step() else _RETRY_SECONDS
+        if self._indexer.waits_for_quiet:
+            self._waited = True
+            return _QUIET_SECONDS
+        return None
 
     def _step(self) -> bool:
         try:

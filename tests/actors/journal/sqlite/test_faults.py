@@ -236,7 +236,7 @@ async def until_indexed(journal: SqliteJournal) -> None:
     """Polls with a deadline, as the writer indexes when it likes."""
     store = journal._writer.store
     async with asyncio.timeout(20):
-        while store.indexed < store.last:  # noqa: ASYNC110 - a thread's progress has no event
+        while store.indexed < store.last:
             await asyncio.sleep(0.001)
 
 
