@@ -103,7 +103,7 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Running]:
+def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Running]:
     """``butai up`` on a free port, with its data in ``folder``; gone at the end, whatever happens."""
     log = folder / "log"
     command = [*BUTAI, "up", "--set", "gateway.bind=127.0.0.1:0", *arguments]
@@ -111,7 +111,7 @@ def running(folder: Path, *arguments: str) -> Iterator[Running]:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=CLEAN,
+            env={**CLEAN, **environment},
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

@@ -1,0 +1,68 @@
+"""Bugs in a context: the caller is told, the entity goes on, and one that fails too often is set apart."""
+
+import asyncio
+import itertools
+
+from tests.acceptance.client import Client, Reply
+from tests.gateway.running import Running
+
+FAILURES = 3
+"""After so many the shared server sets an entity apart."""
+
+
+def shard(reply: Reply) -> str:
+    """What a position says of the shard."""
+    return str(reply.json["position"]).partition(":")[0]
+
+
+async def neighbour(client: Client, wanted: str) -> str:
+    """The path of a new entity of that shard."""
+    for number in itertools.count():
+        path = f"/stagehand/props/neighbour{number}"
+        if shard((await client.post(path, {"where": "door"})).accepted()) == wanted:
+            return path
+    raise AssertionError
+
+
+async def test_a_command_that_raises_is_named_and_its_entity_goes_on(client: Client) -> None:
+    assert (await client.post("/stagehand/props/vase", {"where": "table"})).version == 1
+    for number, (path, name) in enumerate([("drop", "Drop"), ("jam", "Jam")]):
+        failed = await client.post(f"/stagehand/props/vase/{path}")
+        assert (failed.status, failed.problem) == (500, "failed")
+        assert name in failed.detail
+        assert "Broken" not in failed.body.decode()
+        state = await client.get("/stagehand/props/vase")
+        assert (state.version, state.json["state"]["where"]) == (number + 1, "table" if number == 0 else "0")
+        moved = await client.post("/stagehand/props/vase", {"where": str(number)})
+        assert moved.accepted().version == number + 2
+
+
+async def test_what_was_decided_around_a_failure_stands(client: Client) -> None:
+    path = "/stagehand/props/candle"
+    placings = [client.post(path, {"where": f"shelf {i}"}) for i in range(40)]
+    commands = [*placings[:20], client.post(f"{path}/drop"), *placings[20:]]
+    replies = await asyncio.gather(*commands)
+    failed = replies.pop(20)
+    assert (failed.status, failed.problem) == (500, "failed")
+    assert sorted(reply.accepted().version for reply in replies) == list(range(1, 41))
+    stored = {event["version"]: event["data"]["where"] for event in await client.history(path)}
+    assert stored == {reply.version: reply.json["events"][0]["data"]["where"] for reply in replies}
+
+
+async def test_an_entity_that_fails_too_often_is_quarantined_alone(client: Client, server: Running) -> None:
+    path = "/stagehand/props/mirror"
+    first = await client.post(path, {"where": "wall"})
+    other = await neighbour(client, shard(first.accepted()))
+    for _ in range(FAILURES):
+        failed = await client.post(f"{path}/drop")
+        assert (failed.status, failed.problem) == (500, "failed")
+    for refused in (await client.post(path, {"where": "floor"}), await client.get(path)):
+        assert (refused.status, refused.problem) == (503, "quarantined")
+    for version in range(2, 6):
+        assert (await client.post(other, {"where": "door"})).accepted().version == version
+    assert [event["data"]["where"] for event in await client.history(path)] == ["wall"]
+    assert (await client.get(f"{path}?version=1")).json["state"]["where"] == "wall"
+    assert await client.metric('butai_entities_quarantined{context="stagehand"}') == 1
+    (line,) = [line for line in server.log.read_text().splitlines() if "Quarantine" in line]
+    assert " ERROR " in line
+    assert "entity=prop/mirror" in line
