@@ -71,9 +71,12 @@ class BodyDecoder:
         values = {f.name: getattr(decoded, f.name) for f in self.fields}
         for (name, kind), text in zip(self._parameters, parameters, strict=True):
             try:
-                values[name] = text if kind is str else msgspec.convert(text, kind, strict=False)
+                value = text if kind is str else msgspec.convert(text, kind, strict=False)
             except msgspec.ValidationError as error:
                 raise Refusal(INVALID_PATH, f"{name}: {error}") from None
+            if isinstance(value, int) and value not in INTEGERS:
+                raise Refusal(INVALID_PATH, f"{name}: Expected an integer of 64 bits at most.")
+            values[name] = value
         try:
             return self.command(**values)
         except (ValueError, TypeError) as error:  # the command's own __post_init__

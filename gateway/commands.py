@@ -7,7 +7,7 @@ from actors.messages import Absent, Accepted, Answer, Ask, Refused, Rejected, Sh
 from actors.settings import GatewaySettings
 from contexts.vocabulary import Command, CommandRoute
 from gateway.body import BodyDecoder
-from gateway.conditions import expected_version, matches_anything
+from gateway.conditions import expected_version
 from gateway.exchange import Exchange
 from gateway.idempotency import fingerprint, key_of, scoped
 from gateway.identity import principal
@@ -77,7 +77,7 @@ class CommandEndpoint:
         if "If-Match" in headers or "If-None-Match" in headers:
             if_match = exchange.header("If-Match")
             ask.expected = expected_version(if_match, exchange.header("If-None-Match"))
-            if if_match is not None and matches_anything(if_match):
+            if if_match is not None and ask.expected is None:
                 self._tell_if_it_exists(exchange, ask)
                 return
         self._region.tell(ask)

@@ -15,13 +15,15 @@ NEVER = -1
 def expected_version(if_match: str | None, if_none_match: str | None) -> int | None:
     """The version on which a command insists; 0 for an entity that must not exist yet, None for any.
 
-    ``If-Match`` compares strongly, so a weak or a foreign tag never matches. Raises Refusal.
+    ``If-Match`` compares strongly, so a weak or a foreign tag never matches; it insists on something being
+    there, so together with ``If-None-Match: *`` nothing can pass. Raises Refusal.
     """
     if if_none_match is not None:
         if if_none_match.strip() != "*":
             raise Refusal(INVALID_HEADER, "A command takes If-None-Match only as '*'.")
         if if_match is not None:
-            raise Refusal(INVALID_HEADER, "If-Match and If-None-Match exclude each other.")
+            _versions("If-Match", if_match if not matches_anything(if_match) else '""', weak=False)
+            return NEVER
         return 0
     if if_match is None or matches_anything(if_match):
         return None

@@ -46,7 +46,13 @@ class Listener:
         self._server = await loop.create_server(lambda: Connection(self, loop), host, port, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
         self._sweep = loop.create_task(self._sweeping(loop), name="gateway-sweep")
-        self._sweep.add_done_callback(_report_end)
+
+    def failure(self) -> str | None:
+        """Why deadlines are not kept any more; None while they are."""
+        sweep = self._sweep
+        if sweep is None or not sweep.done() or sweep.cancelled():
+            return None
+        return f"the sweep of deadlines has ended: {sweep.exception()!r}"
 
     # What connections call
 
@@ -140,8 +146,3 @@ class Listener:
             await asyncio.gather(self._sweep, return_exceptions=True)
         if self._server is not None:
             self._server.close()
-
-
-def _report_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.critical("the sweep of deadlines has ended", exc_info=task.exception())

@@ -78,7 +78,7 @@ PARAMETERS: dict[str, Schema] = {
     "MustNotExist": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "`*`: it must not exist yet. Not together with `If-Match`.",
+        "description": "`*`: it must not exist yet. Together with `If-Match` nothing can pass.",
         "schema": {"type": "string", "const": "*"},
     },
     "IfNoneMatch": {
@@ -213,7 +213,9 @@ def _path_parameter(endpoint: Described, name: str, schemas: Schemas) -> Schema:
         "type": "string",
         "minLength": 1,
         "maxLength": LONGEST_PARAMETER,
-        "pattern": r"^(?!\.{1,2}$)[^/\\\u0000-\u001f\u007f-\u009f\ud800-\udfff]+$",
+        "pattern": r"^[^/\\\x00-\x1f\x7f-\x9f]+$",
+        "not": {"enum": [".", ".."]},
+        "examples": [f"{name}-1"],
     }
     if isinstance(endpoint, CommandEndpoint) and name in endpoint.decoder.filled:
         schema = _field_schema(endpoint.route.command, name, schemas)

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.manifest import AggregateManifest
 from contexts.vocabulary import Event, Get, Rejection
+from gateway.json_rules import INTEGERS
 from gateway.problems import FieldError
 from gateway.rejections import member_of, name_of, status_of, title_of
 
@@ -44,11 +45,11 @@ class Schemas:
         described = [t for t in self._types if _describable(t)]
         references, components = msgspec.json.schema_components(described, ref_template=REFERENCE)
         self._references = list(zip(described, references, strict=True))
-        self.components: dict[str, Schema] = {**components, "Problem": PROBLEM}
+        self.components: dict[str, Schema] = {**_bounded(components), "Problem": PROBLEM}
 
     def of(self, kind: Any) -> Schema:
         """The schema of a type; anything at all when it has no JSON Schema."""
-        return next((dict(reference) for known, reference in self._references if known == kind), {})
+        return next((_bounded(reference) for known, reference in self._references if known == kind), {})
 
     def event(self, kind: type[Event]) -> Schema:
         """An event as it is shown everywhere."""
@@ -122,6 +123,21 @@ def _describable(kind: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _bounded(schema: Any) -> Any:
+    """The same schema with the bounds that every integer has."""
+    if isinstance(schema, list):
+        return [_bounded(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    bounded = {key: _bounded(value) for key, value in schema.items()}
+    if bounded.get("type") == "integer":
+        if not bounded.keys() & {"minimum", "exclusiveMinimum"}:
+            bounded["minimum"] = INTEGERS.start
+        if not bounded.keys() & {"maximum", "exclusiveMaximum"}:
+            bounded["maximum"] = INTEGERS.stop - 1
+    return bounded
 
 
 def _object(**properties: Schema) -> Schema:

@@ -80,6 +80,10 @@ class Gateway:
         """Requests being worked on."""
         return len(self._listener.in_flight)
 
+    def failure(self) -> str | None:
+        """Why the gateway cannot go on, should it have come to that: one of its tasks has ended."""
+        return self._listener.failure()
+
     async def start(self) -> None:
         """Listen at ``settings.bind``; OSError when the address cannot be had."""
         bind = address.parse(self._settings.bind)

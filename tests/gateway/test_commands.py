@@ -50,8 +50,9 @@ class TestAcceptance:
 
     async def test_path_parameters_fill_the_command_and_are_converted(self, started: Served) -> None:
         assert (await started.request("PATCH", f"{BOARD}/notes/n1/7")).status == 200
-        reply = await started.request("PATCH", f"{BOARD}/notes/n1/seven")
-        assert (reply.status, reply.problem) == (400, "invalid-path")
+        for place in ("seven", "7.5", "9" * 20):
+            reply = await started.request("PATCH", f"{BOARD}/notes/n1/{place}")
+            assert (reply.status, reply.problem) == (400, "invalid-path")
 
     async def test_a_command_without_required_fields_needs_no_body(self, started: Served) -> None:
         assert (await started.request("POST", f"{BOARD}/keep")).problem == "not-yours"
