@@ -246,7 +246,8 @@ def book(
         str, typer.Option("--space", metavar="ID", help="The space to book.", show_default=False)
     ],
     guest: Annotated[
-        str | None, typer.Option("--guest", metavar="NAME", help="For whom; else each event's organizer.")
+        str | None,
+        typer.Option("--guest", metavar="NAME", help="For whom; else an event's organizer, else its title."),
     ] = None,
     until: Annotated[
         datetime | None,

@@ -62,6 +62,7 @@ class Worker:
         self._regions: dict[str, Region] = {}
         self._journals: dict[str, SqliteJournal] = {}
         self._stage: Stage | None = None
+        self._gateway: Gateway | None = None
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._end = math.inf
@@ -119,6 +120,7 @@ class Worker:
             await gateway.start()
         except OSError as error:
             raise Refused(f"gateway.bind: {_why_not(bind, error)}") from error
+        self._gateway = gateway
         parts.push_async_callback(self._stop_gateway, gateway)
         return bind._replace(port=gateway.port)
 
@@ -149,6 +151,7 @@ class Worker:
 
     def _death(self) -> str | None:
         assert self._stage is not None
+        assert self._gateway is not None
         if self._stage.stopped:
             return "the stage has stopped"
         for name, region in self._regions.items():
@@ -159,7 +162,7 @@ class Worker:
         for name, journal in self._journals.items():
             if journal.dead:
                 return f"{name}: {journal.dead}"
-        return None
+        return self._gateway.failure()
 
     def _troubles(self) -> Mapping[str, str]:
         """Why not everything can be served, by context; empty when all is well."""

@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgpack
 import pytest
 
 from actors.journal.port import Row
+from gateway.command_line import main
 from gateway.journal_view import as_json, as_text
 from tests.gateway.running import BUTAI, CLEAN, SPACE, Running, alive, butai, eventually, running
 
@@ -38,25 +39,40 @@ def one_line(ended: subprocess.CompletedProcess[str], status: int = 1) -> str:
     return lines[0]
 
 
-# Help and usage
+# Help and usage, in this process: they read nothing and start nothing
+
+CommandLine = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "dumb")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["butai", *arguments])
+        status = main()
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    return run
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
-    ended = butai(tmp_path, command, "--help")
+def test_every_command_explains_itself(command: str, command_line: CommandLine) -> None:
+    ended = command_line(command, "--help")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert f"butai {command}" in ended.stdout
     assert len(ended.stdout.splitlines()) > 5
 
 
-def test_the_help_lists_every_command(tmp_path: Path) -> None:
-    ended = butai(tmp_path, "--help")
+def test_the_help_lists_every_command(command_line: CommandLine) -> None:
+    ended = command_line("--help")
     assert ended.returncode == 0
     assert all(f"│ {command} " in ended.stdout for command in COMMANDS)
 
 
-def test_without_arguments_the_help_is_shown(tmp_path: Path) -> None:
-    ended = butai(tmp_path)
+def test_without_arguments_the_help_is_shown(command_line: CommandLine) -> None:
+    ended = command_line()
     assert (ended.returncode, ended.stderr) == (2, "")
     assert "Commands" in ended.stdout
 
@@ -71,12 +87,12 @@ def test_without_arguments_the_help_is_shown(tmp_path: Path) -> None:
         (["journal", "a", "b", "c", "--after", "-1"], "butai: Invalid value for '--after'"),
     ],
 )
-def test_wrong_usage_is_one_line(arguments: list[str], expected: str, tmp_path: Path) -> None:
-    assert one_line(butai(tmp_path, *arguments), 2).startswith(expected)
+def test_wrong_usage_is_one_line(arguments: list[str], expected: str, command_line: CommandLine) -> None:
+    assert one_line(command_line(*arguments), 2).startswith(expected)
 
 
-def test_the_version_is_shown_in_two_ways(tmp_path: Path) -> None:
-    shown = {butai(tmp_path, way).stdout for way in ("version", "--version")}
+def test_the_version_is_shown_in_two_ways(command_line: CommandLine) -> None:
+    shown = {command_line(way).stdout for way in ("version", "--version")}
     assert len(shown) == 1
     assert shown.pop().startswith("butai ")
 
