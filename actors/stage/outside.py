@@ -107,11 +107,14 @@ class Private:
 class Answer:
     """Stands on the stage in place of an actor and completes a future with the first message."""
 
-    __slots__ = ("future",)
+    __slots__ = ("_future", "_late")
 
-    def __init__(self, future: "asyncio.Future[Any]") -> None:
-        self.future = future
+    def __init__(self, future: "asyncio.Future[Any]", late: Callable[[Any], None]) -> None:
+        self._future = future
+        self._late = late
 
     def receiveMessage(self, message: Any, sender: Address) -> None:
-        if not self.future.done():
-            self.future.set_result(message)
+        if self._future.done():
+            self._late(message)
+        else:
+            self._future.set_result(message)

@@ -1,7 +1,6 @@
 """The stage: the face that thespian's ``ActorSystem`` expects of a system base, usable from any thread."""
 
 import asyncio
-import logging
 import sys
 import threading
 import time
@@ -24,8 +23,6 @@ from actors.stage.address import Address
 from actors.stage.lives import Lives
 from actors.stage.notices import MailboxOverflow, StageStopped
 from actors.stage.outside import Answer, Inbox, Private, Timeout
-
-log = logging.getLogger("butai.stage")
 
 OUTSIDE_SECONDS = 60.0
 """How long another thread waits for the loop to take its call."""
@@ -79,7 +76,8 @@ class Stage(Lives):
 
     def _ask_here(self, target: ActorAddress, message: Any, timeout: Timeout) -> "asyncio.Future[Any]":
         future: asyncio.Future[Any] = self.loop.create_future()
-        answer = Address(self, Answer(future), None, self._take_inbox_number(), 1)
+        answer = Address(self, None, None, self._take_inbox_number(), 1)
+        answer.actor = Answer(future, lambda message: self.dead_letter(answer, message))
         timer = (
             None
             if timeout is None
@@ -222,14 +220,19 @@ class Stage(Lives):
         if self._wakeup_timer is not None:
             self._wakeup_timer.cancel()
             self._wakeup_timer = None
-        self._wakeups.clear()
         self.enqueue = self._ready.append
         self._dead_letter_handler = None
-        request = ActorExitRequest()
-        for address in reversed([each for each in self.addresses() if each.parent is not None]):
-            self._end_now(address, request)
+        try:
+            request = ActorExitRequest()
+            for address in reversed([each for each in self.addresses() if each.parent is not None]):
+                self._end_now(address, request)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
         self.root.children = None
         self.actors = 0
+        self._wakeups.clear()
         for future in tuple(self._asks):
             if not future.done():
                 future.set_exception(StageStopped())
@@ -245,9 +248,8 @@ class Stage(Lives):
         if actor is not None:
             try:
                 actor.receiveMessage(request, self.root)
-            except Exception:
-                self.failures += 1
-                log.warning("actor %s failed on its exit", address, exc_info=True)
+            except BaseException:  # noqa: BLE001 - one actor's failure does not keep the others
+                self._failed(address, request, self.root, 1)
         address.actor = address.parent = address.children = None
 
     def _bury(self, addresses: Any) -> None:
