@@ -9,6 +9,14 @@ from contexts.vocabulary import Command, CommandRoute
 from gateway.body import BodyDecoder
 from gateway.conditions import expected_version
 from gateway.exchange import Exchange
+from gateway.header_names import (
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    TRACEPARENT,
+)
 from gateway.idempotency import fingerprint, key_of, scoped
 from gateway.identity import principal
 from gateway.metrics import Recorder
@@ -68,15 +76,15 @@ class CommandEndpoint:
             self.aggregate.name, parameters[identity], command, exchange.deadline, exchange.reply, by
         )
         headers = exchange.message.headers
-        if "Idempotency-Key" in headers:
-            key = key_of(exchange.header("Idempotency-Key") or "")
+        if IDEMPOTENCY_KEY in headers:
+            key = key_of(exchange.header(IDEMPOTENCY_KEY) or "")
             ask.key = scoped(key, by.subject, self.route.method, self.template, parameters)
             ask.fingerprint = fingerprint(command)
-        if "traceparent" in headers:
-            ask.trace = trace_of(headers["traceparent"])
-        if "If-Match" in headers or "If-None-Match" in headers:
-            if_match = exchange.header("If-Match")
-            ask.expected = expected_version(if_match, exchange.header("If-None-Match"))
+        if TRACEPARENT in headers:
+            ask.trace = trace_of(headers[TRACEPARENT])
+        if IF_MATCH in headers or IF_NONE_MATCH in headers:
+            if_match = exchange.header(IF_MATCH)
+            ask.expected = expected_version(if_match, exchange.header(IF_NONE_MATCH))
             if if_match is not None and ask.expected is None:
                 self._tell_if_it_exists(exchange, ask)
                 return
@@ -86,11 +94,11 @@ class CommandEndpoint:
         if not self.takes_body:
             raise Refusal(UNEXPECTED_BODY)
         headers = exchange.message.headers
-        kind = headers.get("Content-Type")
+        kind = headers.get(CONTENT_TYPE)
         if kind != "application/json" and (kind is None or not is_json(kind)):
             raise Refusal(UNSUPPORTED_MEDIA_TYPE, headers=(("Accept-Post", "application/json"),))
-        if "Content-Encoding" in headers:
-            encoding = exchange.header("Content-Encoding") or ""
+        if CONTENT_ENCODING in headers:
+            encoding = exchange.header(CONTENT_ENCODING) or ""
             if encoding.strip().lower() not in ("", "identity"):
                 raise Refusal(UNSUPPORTED_ENCODING, headers=(("Accept-Encoding", "identity"),))
 

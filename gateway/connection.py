@@ -21,6 +21,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import RequestPayloadError
 
 from gateway.exchange import Exchange, failed_request
+from gateway.header_names import CONTENT_LENGTH, EXPECT
 from gateway.problems import (
     BODY_TOO_LARGE,
     EXPECTATION_FAILED,
@@ -207,13 +208,13 @@ class Connection(BaseProtocol):
             limit = f"The request's line and headers may have {settings.header_bytes} bytes."
             self._end(exchange, Refusal(HEADERS_TOO_LARGE, limit))
             return
-        declared = headers.get("Content-Length", "0")
+        declared = headers.get(CONTENT_LENGTH, "0")
         size = int(declared) if declared.isdecimal() and len(declared) < 20 else inf
         if declared.isdecimal() and max(size, exchange.payload.total_bytes) > settings.body_bytes:
             limit = f"A body may have {settings.body_bytes} bytes."
             self._end(exchange, Refusal(BODY_TOO_LARGE, limit))
             return
-        expected = headers.get("Expect")
+        expected = headers.get(EXPECT)
         if expected is None:
             return
         if expected.strip().lower() != "100-continue":

@@ -126,8 +126,10 @@ def target_of(target: str) -> tuple[str, str | None]:
                 break
         else:
             target = "/"
-    path, mark, query = target.partition("?")
-    return path, (query if mark else None)
+    if "?" not in target:
+        return target, None
+    path, _, query = target.partition("?")
+    return path, query
 
 
 def failed_request(connection: "Connection", listener: "Listener", refusal: Refusal) -> Exchange:

@@ -13,6 +13,7 @@ from actors.messages import Absent, Answer, Ask, Refused, Shown
 from contexts.vocabulary import Get
 from gateway.conditions import check_match, not_modified
 from gateway.exchange import Exchange
+from gateway.header_names import IF_MATCH, IF_NONE_MATCH
 from gateway.identity import principal
 from gateway.metrics import Recorder
 from gateway.problems import INTERNAL_ERROR, NOT_FOUND, UNEXPECTED_BODY, Refusal, refusal
@@ -73,10 +74,10 @@ class StateEndpoint:
     def finish(self, exchange: Exchange, answer: Answer) -> None:
         if type(answer) is Shown:
             headers = exchange.message.headers
-            if "If-None-Match" in headers or "If-Match" in headers:
+            if IF_NONE_MATCH in headers or IF_MATCH in headers:
                 try:
-                    check_match(exchange.header("If-Match"), answer.version)
-                    unchanged = not_modified(exchange.header("If-None-Match"), answer.version)
+                    check_match(exchange.header(IF_MATCH), answer.version)
+                    unchanged = not_modified(exchange.header(IF_NONE_MATCH), answer.version)
                 except Refusal as refused:
                     exchange.refuse(refused)
                     return

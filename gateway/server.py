@@ -15,6 +15,7 @@ from gateway.commands import CommandEndpoint
 from gateway.deadline import wait_preference
 from gateway.endpoint import Endpoint
 from gateway.exchange import Exchange, target_of
+from gateway.header_names import ACCEPT, PREFER
 from gateway.listener import Listener
 from gateway.metrics import Exposition, GatewayCollector, Recorder
 from gateway.negotiation import accepts_json
@@ -158,8 +159,8 @@ class Gateway:
                 return
         exchange.endpoint = endpoint
         headers = message.headers
-        if "Accept" in headers:
-            accept = exchange.header("Accept") or ""
+        if ACCEPT in headers:
+            accept = exchange.header(ACCEPT) or ""
             if endpoint.limited and accept != "*/*" and not accepts_json(accept):
                 raise Refusal(NOT_ACCEPTABLE)
         if endpoint.limited:
@@ -173,8 +174,8 @@ class Gateway:
         if len(in_flight) >= settings.in_flight:
             raise Refusal(OVERLOADED, f"{settings.in_flight} requests are in progress.")
         seconds = settings.deadline
-        if "Prefer" in exchange.message.headers:
-            wanted = wait_preference(exchange.header("Prefer") or "")
+        if PREFER in exchange.message.headers:
+            wanted = wait_preference(exchange.header(PREFER) or "")
             if wanted is not None:
                 seconds = min(float(wanted), settings.deadline_limit)
         assert self._clock is not None
