@@ -91,7 +91,8 @@ def main(given: Sequence[str] | None = None) -> int:
             f"bench: {wrk.MISSING} (without it: --only {' --only '.join((*inside.SETS, 'ready'))})\n"
         )
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     options.data.mkdir(parents=True, exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="data-", dir=options.data)).resolve()

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -115,16 +116,21 @@ def _stop(child: "subprocess.Popen[str]", log: Path | None) -> None:
 
 def _end(child: "subprocess.Popen[str]") -> None:
     """Whatever happened, leave no process. A node's worker dies with its node."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(STOP)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-    for stream in (child.stdin, child.stdout):
-        if stream is not None:
-            stream.close()
+    # A second Ctrl-C must not cut this short; it takes STOP seconds at most.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        if child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(STOP)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                stream.close()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _tail(log: Path | None) -> str:
