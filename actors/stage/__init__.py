@@ -26,8 +26,8 @@ By name, with a thread of its own: ``register("butaiBase")``, then ``ActorSystem
 """
 
 from actors.stage.address import Address
+from actors.stage.counters import Counters
 from actors.stage.creation import Factory
-from actors.stage.lives import Counters
 from actors.stage.named import ActorSystemBase, register
 from actors.stage.notices import (
     ChildExited,

@@ -3,24 +3,24 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from thespian.actors import (
     Actor,
     ActorAddress,
     ActorExitRequest,
-    ActorSystemMessage,
     InvalidActorAddress,
     Thespian_ActorStatus,
-    ValidatedSource,
 )
 from thespian.system.timing import ExpirationTimer, timePeriodSeconds
 
 from actors.clock import Clock, LoopClock, Timer
 from actors.stage.address import Address
+from actors.stage.counters import Counters
 from actors.stage.creation import Creation, Factory, named
 from actors.stage.dispatch import Dispatch
 from actors.stage.notices import ChildExited, ExitReason, StageStopped
+from actors.stage.root import Registry, Root
 from actors.stage.sources import Sources
 from actors.stage.wakeups import Wakeups
 
@@ -28,55 +28,6 @@ log = logging.getLogger("butai.stage")
 
 DUE_AT_ONCE = 1024
 """Wakeups delivered in one go; the rest of those due follow after the loop's other work."""
-
-
-class Counters(NamedTuple):
-    """What an operator watches."""
-
-    actors: int
-    """Actors that live now."""
-    created: int
-    messages: int
-    """Messages handled so far."""
-    pending: int
-    """Messages waiting now."""
-    wakeups: int
-    """Wakeups waiting now."""
-    dead_letters: int
-    refused: int
-    """Messages not taken by a full mailbox."""
-    failures: int
-    """Exceptions raised by handlers."""
-
-
-class _Root:
-    """Stands in for the system itself: parent of primary actors, sender of its notices."""
-
-    __slots__ = ("_stage",)
-
-    def __init__(self, stage: "Lives") -> None:
-        self._stage = stage
-
-    def receiveMessage(self, message: Any, sender: Address) -> None:
-        if isinstance(message, ValidatedSource):
-            self._stage.sources.validated(message)
-        elif not isinstance(message, ActorSystemMessage):
-            self._stage.dead_letter(self._stage.root, message)
-
-
-class Registry:
-    """Addresses by their text, for thespian's test support and for diagnosis: it looks through them all."""
-
-    __slots__ = ("_stage",)
-
-    def __init__(self, stage: "Lives") -> None:
-        self._stage = stage
-
-    def __getitem__(self, name: str) -> Address:
-        for address in self._stage.addresses():
-            if address.addressDetails == name:
-                return address
-        raise KeyError(name)
 
 
 class Lives(Dispatch):
@@ -103,7 +54,7 @@ class Lives(Dispatch):
         self._wakeups = Wakeups(wakeups)
         self._wakeup_timer: Timer | None = None
         self._wakeup_due = 0.0
-        self.root = Address(self, _Root(self), None, 0, mailbox)
+        self.root = Address(self, Root(self), None, 0, mailbox)
         self.sources = Sources(self)
 
     # ---- beginnings and ends
@@ -142,8 +93,7 @@ class Lives(Dispatch):
             log.warning("an actor could not be created from %r", given, exc_info=True)
             if parent is self.root:
                 raise
-            self._number()
-            stillborn = Address(self, None, None, self.created, self.mailbox)
+            stillborn = Address(self, None, None, self._next_number(), self.mailbox)
             self.deliver(parent, ChildExited(stillborn, ExitReason.CREATION_FAILED, repr(error)), self.root)
             return stillborn
         if source_hash:
@@ -152,7 +102,7 @@ class Lives(Dispatch):
             self._names[global_name] = address
         return address
 
-    def _number(self) -> int:
+    def _next_number(self) -> int:
         if self.stopped:
             raise StageStopped
         self.created += 1
@@ -162,7 +112,7 @@ class Lives(Dispatch):
         if parent.actor is None:
             raise InvalidActorAddress(parent, "gone: it cannot have children")
         bound = getattr(actor, "mailbox_bound", self.mailbox)
-        address = Address(self, actor, parent, self._number(), bound)
+        address = Address(self, actor, parent, self._next_number(), bound)
         actor._myRef = address
         if parent.children is None:
             parent.children = {address}

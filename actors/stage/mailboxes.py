@@ -61,7 +61,9 @@ class Mailboxes:
         self._turn_handle = self.loop.call_soon(self._turn)
 
     def offer(self, target: Address, message: Any, sender: Address | None = None) -> bool:
-        """Put a message into a mailbox; False at once, and nothing done, when it is full."""
+        """Put a message into a mailbox; False at once, and nothing done, when it is full.
+
+        To an actor that is gone, or on a stage that was shut down, it is taken and becomes a dead letter."""
         if target.mailbox is None:
             target.mailbox = (message, self.root if sender is None else sender)
             self.enqueue(target)
