@@ -46,7 +46,9 @@ class Node:
         """Serve until a signal asks to stop; raises WorkerRefused or NodeFailed."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._ask_to_stop)
+            # "nohup" makes a process ignore SIGHUP, and means it.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self._ask_to_stop)
         deaths: list[float] = []
         while not self._stop.is_set():
             try:

@@ -167,35 +167,18 @@ def check(config: Config = None, sets: Sets = None) -> None:
 
     Prints the contexts, their aggregates and routes; exits 1 with one line per problem.
     """
-    from actors import manifest
-    from contexts.vocabulary import CommandRoute
+    from actors.manifest import load
+    from gateway.manifest_view import describe, problems
 
     settings = _settings(config, sets or [])
     _find_contexts()
-    manifests, problems = {}, []
-    for name in settings.contexts:
-        try:
-            manifests.update(manifest.load([name]))
-        except manifest.ManifestError as error:
-            problems.append(str(error))
-    if not problems:
-        try:
-            manifest.load(settings.contexts)
-        except manifest.ManifestError as error:
-            problems.append(str(error))
-    if problems:
-        raise Failed(*problems)
+    found = problems(settings.contexts)
+    if found:
+        raise Failed(*found)
+    manifests = load(settings.contexts)
     for context in manifests.values():
-        summary = f"  {context.context.summary}" if context.context.summary else ""
-        typer.echo(f"{context.name}{summary}")
-        for aggregate in context.aggregates.values():
-            commands = ", ".join(command.__name__ for command in aggregate.commands)
-            typer.echo(f"  {aggregate.name}: {commands}")
-        for route in context.context.routes:
-            if isinstance(route, CommandRoute):
-                typer.echo(f"  {route.method:6} /{context.name}{route.path}  {route.command.__name__}")
-            else:
-                typer.echo(f"  GET    /{context.name}{route.path}")
+        for line in describe(context):
+            typer.echo(line)
     count = len(manifests)
     typer.echo(
         f"ok: {count} context{'' if count == 1 else 's'}, to be served on http://{settings.gateway.bind}"

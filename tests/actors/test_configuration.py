@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors import address
-from actors.configuration import FILE_LIMIT, ConfigurationError, keys, load
+from actors.configuration import FILE_LIMIT, ConfigurationError, load
+from actors.sections import keys
 from actors.settings import Settings
 
 

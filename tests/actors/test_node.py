@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -283,6 +284,26 @@ def test_ctrl_c_in_a_terminal_stops_node_and_worker_in_order(
     os.killpg(node.pid, signal.SIGINT)
     assert node.wait(10) == 0
     assert not alive(worker)
+
+
+def ignores(pid: int, number: signal.Signals) -> bool:
+    (mask,) = re.findall(r"SigIgn:\s*([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+def test_a_closed_terminal_ends_a_node_unless_nohup_said_otherwise(
+    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+) -> None:
+    stand_in("serve()")
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert ignores(driver().pid, signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, former)
+    node = driver()
+    assert not ignores(node.pid, signal.SIGHUP)
+    node.send_signal(signal.SIGHUP)
+    assert node.wait(10) == 0
 
 
 @given(st.integers(1, 200), st.integers(0, 200))
