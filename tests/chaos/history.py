@@ -67,6 +67,8 @@ class History:
     ) -> None:
         self._clock = clock
         self.origin = datetime.fromtimestamp(wall() - clock(), UTC)
+        self.heard: Callable[[Operation], None] | None = None
+        """Called with each operation when it is answered."""
         self._operations: list[Operation] = []
 
     def __len__(self) -> int:
@@ -109,6 +111,8 @@ class History:
         """The answer has arrived whole."""
         operation = msgspec.structs.replace(self._operations[number], completed=self._clock(), answer=answer)
         self._operations[number] = operation
+        if self.heard is not None:
+            self.heard(operation)
         return operation
 
     def since(self, moment: float) -> Sequence[Operation]:

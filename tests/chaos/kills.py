@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from tests.chaos.history import History
+from tests.chaos.history import History, Operation
 from tests.chaos.load import Load
+from tests.chaos.outcomes import Said, outcome
 
-Kill = Callable[[], Awaitable[None]]
-"""Kills something, and returns once that is done."""
+Strike = Callable[[], None]
+"""Kills something, at once."""
+Aftermath = Callable[[], Awaitable[None]]
+"""What whoever supervises the victim does next."""
 
 
 def children(pid: int) -> list[int]:
@@ -20,12 +23,9 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-async def kill_worker(node: int) -> None:
-    """SIGKILL the one worker of a node; waits for a worker if there is none at the moment."""
-    async with asyncio.timeout(10):
-        while not (workers := children(node)):
-            await asyncio.sleep(0.005)
-    (worker,) = workers
+def kill_worker(node: int) -> None:
+    """SIGKILL the one worker of a node that serves."""
+    (worker,) = children(node)
     os.kill(worker, signal.SIGKILL)
 
 
@@ -36,15 +36,34 @@ def moments(seed: int, commands: int, kills: int) -> list[int]:
     return [rng.randrange(begin + 1, end + 1) for begin, end in pairwise(parts)]
 
 
-async def kill_during(load: Load, at: Sequence[int], kill: Kill) -> list[float]:
-    """Kill each time the load has begun that many commands and someone is served again; the moments."""
+async def kill_during(
+    load: Load, at: Sequence[int], strike: Strike, aftermath: Aftermath | None = None
+) -> list[float]:
+    """Strike each time the load has begun that many commands and someone is served again; the moments.
+
+    Each strike comes on the heels of an acceptance: what was acknowledged too early is lost by it."""
     times: list[float] = []
     for commands in at:
-        while load.sent < commands or (times and recovery(load.history, times[-1]) is None):
-            await asyncio.sleep(0.002)
-        times.append(load.history.now())
-        await kill()
+        times.append(await _strike_at_an_acceptance(load, commands, strike))
+        if aftermath is not None:
+            await aftermath()
+        while recovery(load.history, times[-1]) is None:
+            await asyncio.sleep(0.01)
     return times
+
+
+async def _strike_at_an_acceptance(load: Load, commands: int, strike: Strike) -> float:
+    struck: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    def heard(operation: Operation) -> None:
+        if load.sent >= commands and not struck.done() and outcome(operation).said is Said.ACCEPTED:
+            struck.set_result(load.history.now())
+            strike()
+
+    load.history.heard = heard
+    moment = await struck
+    load.history.heard = None
+    return moment
 
 
 def recovery(history: History, killed: float) -> float | None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.checker import Evidence, check, report
 from tests.chaos.history import History
-from tests.chaos.kills import Kill, kill_during, kill_worker, moments, recovery
+from tests.chaos.kills import Aftermath, Strike, kill_during, kill_worker, moments, recovery
 from tests.chaos.load import Load, Plan
 from tests.chaos.stored import stored
 from tests.gateway.running import Running, alive, eventually, running
@@ -41,15 +41,16 @@ def tell(capfd: pytest.CaptureFixture[str]) -> Tell:
 
 
 async def load_and_kill(
-    plan: Plan, kills: int, url: Callable[[], str], kill: Kill
+    plan: Plan, kills: int, url: str, strike: Strike, aftermath: Aftermath | None = None
 ) -> tuple[History, list[float]]:
     """Run the plan and the kills together; the history, and when each kill was."""
     history = History()
-    load = Load(plan, history, url)
+    load = Load(plan, history, lambda: url)
     await load.open()
     async with asyncio.timeout(300), asyncio.TaskGroup() as group:
         group.create_task(load.run())
-        killing = group.create_task(kill_during(load, moments(plan.seed, plan.commands, kills), kill))
+        at = moments(plan.seed, plan.commands, kills)
+        killing = group.create_task(kill_during(load, at, strike, aftermath))
     return history, killing.result()
 
 
@@ -73,9 +74,8 @@ async def judge(history: History, journal: Path, killed: list[float], seed: int,
 
 async def kill_workers(folder: Path, plan: Plan, kills: int, tell: Tell) -> None:
     with running(folder) as node:
-        history, killed = await load_and_kill(
-            plan, kills, lambda: node.url, partial(kill_worker, node.process.pid)
-        )
+        strike = partial(kill_worker, node.process.pid)
+        history, killed = await load_and_kill(plan, kills, node.url, strike)
         assert await asyncio.to_thread(node.stop) == 0, node.log.read_text()
     await judge(history, folder / "data" / "booking.sqlite", killed, plan.seed, tell)
 
@@ -95,15 +95,15 @@ async def kill_node(folder: Path, plan: Plan, tell: Tell) -> None:
         first = stack.enter_context(running(folder))
         second: list[Running] = []
 
+        worker = first.worker()
+
         async def replace() -> None:
-            worker = first.worker()
-            first.process.kill()
             await asyncio.to_thread(first.process.wait)
             assert await asyncio.to_thread(eventually, lambda: not alive(worker)), "an orphan is left"
             again = running(folder, "--set", f"gateway.bind={first.host}:{first.port}")
             second.append(await asyncio.to_thread(stack.enter_context, again))
 
-        history, killed = await load_and_kill(plan, 1, lambda: first.url, replace)
+        history, killed = await load_and_kill(plan, 1, first.url, first.process.kill, replace)
         assert await asyncio.to_thread(second[0].stop) == 0, second[0].log.read_text()
     await judge(history, folder / "data" / "booking.sqlite", killed, plan.seed, tell)
 
