@@ -17,8 +17,7 @@ EVENTS = 5
 CAP = 20_000
 """Active entities allowed while memory is watched."""
 TOUCHED = 4 * CAP
-WARM_UP = 5.0
-"""Enough to activate what the load needs."""
+WARM_UP = 1.0
 
 
 def fill(data: Path, tell: Callable[[str], object]) -> Path:
@@ -61,6 +60,8 @@ def _flat(
         served.butai(data, folder / "large.log") as large,
     ):
         spaces.post_all(small.url, spaces.opened("past", SPREAD))
+        for server in (small, large):
+            _read_until(server, 0, SPREAD)
         load = wrk.Load("reserve", SPREAD, "past")
         runs = [Rounds(bare, server, lambda _name, _number: load, tell) for server in (small, large)]
         found: list[float] = []
@@ -84,6 +85,7 @@ def _memory(data: Path, log: Path, tell: Callable[[str], object]) -> float:
 
 
 def _read_until(butai: served.Server, first: int, count: int) -> None:
-    load = wrk.Load("get", ENTITIES, "past")
+    """Activate the entities from number ``first`` until ``count`` have been asked for."""
+    load = wrk.Load("get", count, "past")
     while first < count:
         first = wrk.run(butai.url, load, 1, first).next

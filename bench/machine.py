@@ -35,7 +35,7 @@ class Machine(msgspec.Struct, frozen=True):
         libraries = ", ".join(f"{name} {version}" for name, version in self.libraries.items())
         disk = "a real disk" if self.on_disk else "MEMORY, NOT A DISK: commands are not durable here"
         return (
-            f"{self.cores} cores, {self.system}, Python {self.python}, {libraries}\n"
+            f"{self.cores} cores, {self.system}, Python {self.python}\n{libraries}\n"
             f"journal on {self.file_system} ({disk}), synchronous=FULL, one sync {self.sync_micros:,.0f} us"
         )
 
