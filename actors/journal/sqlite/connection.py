@@ -12,7 +12,10 @@ from actors.journal.sqlite.statements import migrations, sql
 
 _POLL_SECONDS = 0.0005
 """SQLite's own waiting sleeps up to 100 ms between tries and so misses short gaps between foreign locks."""
-_CACHE_KIB = 65_536
+_CACHE_KIB = 32_768
+_MAPPED_BYTES = 256 * 1024 * 1024
+"""Mapped reading takes half the CPU time of a cold replay. Bounded, because it counts as resident memory;
+an unreadable page of the disk would end the process instead of failing the read."""
 
 
 def connect(path: Path, lock_seconds: float, *, readonly: bool = False) -> apsw.Connection:
@@ -99,6 +102,7 @@ def open_reader(path: Path, lock_seconds: float) -> apsw.Connection:
     """A connection that only reads."""
     connection = connect(path, lock_seconds)
     connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}").fetchall()
     connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
     return connection
 

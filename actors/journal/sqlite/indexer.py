@@ -80,8 +80,8 @@ class Indexer:
         try:
             self._advance()
         except Corrupted as found:
-            self.corruption = found
-            raise
+            self.corruption = Corrupted(f"two events have the same sequence or version: {found}")
+            raise self.corruption from found
         if time.perf_counter() - begin > _STEP_SECONDS:
             self._run = max(self._run // 2, _LEAST_RUN)
         else:
