@@ -16,20 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpProcessingError, HttpRequestParser
-from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import RequestPayloadError
 
 from gateway.exchange import Exchange, failed_request
-from gateway.header_names import CONTENT_LENGTH, EXPECT
-from gateway.problems import (
-    BODY_TOO_LARGE,
-    EXPECTATION_FAILED,
-    HEADERS_TOO_LARGE,
-    MALFORMED_REQUEST,
-    REQUEST_TIMEOUT,
-    Refusal,
-)
+from gateway.header_names import EXPECT
+from gateway.limits import LINE, excess, head_too_large, malformed
+from gateway.problems import REQUEST_TIMEOUT, Refusal
 from gateway.responses import Response
 
 if TYPE_CHECKING:
@@ -43,7 +36,8 @@ LINGER = 2.0
 """Seconds in which what a client still sends is read and dropped, so that it can read its answer."""
 DRAIN = 1.0
 """Seconds that a stopping server gives a client that has just been answered to send what it had begun."""
-LINE = 8190
+PROGRESS = 16_384
+"""Bytes that a client must take within ``body_seconds`` of an answer that it does not take at once."""
 
 
 class Reading(Enum):
@@ -70,6 +64,7 @@ class Connection(BaseProtocol):
         "_queue",
         "_reading",
         "_stalled",
+        "_unsent",
         "_used",
     )
 
@@ -93,6 +88,7 @@ class Connection(BaseProtocol):
         self._reading = Reading.NOTHING
         self._due = inf
         self._stalled = inf
+        self._unsent = 0
         self._head_bytes = 0
         self._advancing = False
         self._used = False
@@ -124,7 +120,7 @@ class Connection(BaseProtocol):
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
         except HttpProcessingError as error:
-            self._fail(_malformed(error))
+            self._fail(malformed(error))
             return
         if not messages:
             if data:
@@ -165,7 +161,7 @@ class Connection(BaseProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stalled = self._loop.time() + self._listener.settings.body_seconds
+        self._expect_progress()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -197,30 +193,19 @@ class Connection(BaseProtocol):
                 self._due = self._loop.time() + settings.header_seconds
         self._head_bytes += size
         if self._head_bytes > settings.header_bytes:
-            limit = f"The request's line and headers may have {settings.header_bytes} bytes."
-            self._fail(Refusal(HEADERS_TOO_LARGE, limit))
+            self._fail(head_too_large(settings))
 
     def _check_limits(self, exchange: Exchange) -> None:
-        """The newest request's head and body, as far as they are known."""
-        settings = self._listener.settings
-        headers = exchange.message.headers
-        if sum(len(n) + len(v) + 4 for n, v in exchange.message.raw_headers) > settings.header_bytes:
-            limit = f"The request's line and headers may have {settings.header_bytes} bytes."
-            self._end(exchange, Refusal(HEADERS_TOO_LARGE, limit))
-            return
-        declared = headers.get(CONTENT_LENGTH, "0")
-        size = int(declared) if declared.isdecimal() and len(declared) < 20 else inf
-        if declared.isdecimal() and max(size, exchange.payload.total_bytes) > settings.body_bytes:
-            limit = f"A body may have {settings.body_bytes} bytes."
-            self._end(exchange, Refusal(BODY_TOO_LARGE, limit))
-            return
-        expected = headers.get(EXPECT)
-        if expected is None:
-            return
-        if expected.strip().lower() != "100-continue":
-            self._end(exchange, Refusal(EXPECTATION_FAILED))
-        elif self._current is None and self._queue[0] is exchange and not exchange.payload.total_bytes:
-            assert self.transport is not None
+        """Of the newest request, when it has not arrived whole in one piece."""
+        refusal = excess(exchange, self._listener.settings)
+        if refusal is not None:
+            self._end(exchange, refusal)
+        elif EXPECT in exchange.message.headers and not exchange.payload.total_bytes:
+            self._invite(exchange)
+
+    def _invite(self, exchange: Exchange) -> None:
+        """Tell a client that waits to be told to send its body (RFC 9110, 10.1.1)."""
+        if self._current is None and self._queue[0] is exchange and self.transport is not None:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _fail(self, refusal: Refusal) -> None:
@@ -313,7 +298,7 @@ class Connection(BaseProtocol):
     def sweep(self, now: float) -> None:
         """End what is overdue."""
         if self._stalled <= now:
-            self.abort()
+            self._check_progress()
         elif self._due <= now:
             settings = self._listener.settings
             if self._reading is Reading.HEAD:
@@ -324,6 +309,18 @@ class Connection(BaseProtocol):
                 self._fail(Refusal(REQUEST_TIMEOUT, limit))
             else:
                 self.close()
+
+    def _expect_progress(self) -> None:
+        if self.transport is not None:
+            self._unsent = self.transport.get_write_buffer_size()
+            self._stalled = self._loop.time() + self._listener.settings.body_seconds
+
+    def _check_progress(self) -> None:
+        """A client may be slow to read a long answer, but it may not stand still."""
+        if self.transport is None or self.transport.get_write_buffer_size() > self._unsent - PROGRESS:
+            self.abort()
+        else:
+            self._expect_progress()
 
     def drain(self, now: float) -> None:
         """The server is stopping: an idle connection ends, at once or, when it was used a moment ago, after
@@ -342,10 +339,3 @@ class Connection(BaseProtocol):
     def abort(self) -> None:
         if self.transport is not None:
             self.transport.abort()
-
-
-def _malformed(error: HttpProcessingError) -> Refusal:
-    if isinstance(error, LineTooLong):
-        return Refusal(HEADERS_TOO_LARGE, f"A line of the request may have {LINE} bytes.")
-    # aiohttp's message quotes what was sent, over several lines; its first line names the fault.
-    return Refusal(MALFORMED_REQUEST, str(error.message).split("\n", 1)[0].rstrip(": "))

@@ -1,5 +1,6 @@
 """One request and its one answer."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,15 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from actors.messages import Answer, Ask
-from gateway.problems import Refusal
+from gateway.problems import INTERNAL_ERROR, Refusal
 from gateway.responses import Response
 
 if TYPE_CHECKING:
     from gateway.connection import Connection
     from gateway.endpoint import Endpoint
     from gateway.listener import Listener
+
+log = logging.getLogger("butai.gateway")
 
 
 class Exchange:
@@ -99,8 +102,14 @@ class Exchange:
     def reply(self, answer: Answer) -> None:
         """The actors' answer to ``ask``."""
         endpoint = self.endpoint
-        if not self.answered and endpoint is not None:
+        if self.answered or endpoint is None:
+            return
+        try:
             endpoint.finish(self, answer)
+        except Exception:
+            # Raised here it would be the actor's failure, whose part is done.
+            log.exception("%s %s failed", self.method, self.path)
+            self.refuse(Refusal(INTERNAL_ERROR))
 
     def respond(self, response: Response) -> None:
         if self.answered:

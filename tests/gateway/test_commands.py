@@ -2,6 +2,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from contexts.vocabulary import Aggregate, Context, Post, Rejection
+from tests.gateway import notes
 from tests.gateway.serving import Served, request, serving, until
 
 BOARD = "/notes/boards/b1"
@@ -98,6 +100,30 @@ class TestRejection:
         reply = await started.request("POST", f"{BOARD}/break")
         assert (reply.status, reply.problem) == (500, "failed")
         assert b"Traceback" not in reply.body
+
+
+class Odd(Rejection, frozen=True):
+    """Cannot be shown."""
+
+    value: object = None
+
+
+def odd(state: int, command: notes.Clear) -> list[notes.Started] | Odd:
+    return Odd(object())
+
+
+def unchanged(state: int, event: notes.Started) -> int:
+    return state
+
+
+class TestFaults:
+    async def test_an_answer_that_cannot_be_shown_is_a_fault_of_the_server(self) -> None:
+        aggregate = Aggregate("thing", 0, odd, unchanged)
+        routes = [Post("/things/{thing}", notes.Clear)]
+        async with serving(Context("oddities", aggregates=[aggregate], routes=routes)) as served:
+            reply = await served.request("POST", "/oddities/things/t1")
+            assert (reply.status, reply.problem) == (500, "internal-error")
+            assert (await served.request("GET", "/openapi.json")).status == 200
 
 
 class TestConditions:

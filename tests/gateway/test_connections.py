@@ -91,6 +91,17 @@ class TestDeadlines:
             await until(lambda: served.gateway.connections)
             await until(lambda: not served.gateway.connections)
 
+    async def test_a_client_that_reads_slowly_is_not_cut_off(self) -> None:
+        async with serving(gateway={"body_seconds": 0.3}) as served:
+            client = await served.connect()
+            await client.send(request("GET", "/docs/swagger-ui-bundle.js"))
+            head = await client.reader.readuntil(b"\r\n\r\n")
+            size = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+            while size > 0:
+                size -= len(await client.reader.read(100_000))
+                await asyncio.sleep(0.06)
+            assert size == 0
+
 
 class TestLimits:
     async def test_a_declared_body_over_the_limit_is_refused_unread(self) -> None:

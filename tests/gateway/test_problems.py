@@ -8,7 +8,8 @@ from actors import manifest
 from actors.messages import Reason, Refused
 from actors.settings import GatewaySettings, Settings
 from contexts.vocabulary import Rejection
-from gateway.openapi import UNDESCRIBED, document
+from gateway.openapi import document
+from gateway.openapi_answers import UNDESCRIBED
 from gateway.problems import PROBLEM_TYPES, REASONS, refusal, seconds_to_wait
 from gateway.rejections import member_of, name_of, status_of, title_of
 from gateway.server import Gateway
