@@ -69,11 +69,15 @@ async def _strike_at_an_acceptance(load: Load, commands: int, strike: Strike) ->
 def recovery(history: History, killed: float) -> float | None:
     """Seconds from a kill to the first acceptance of a request that was sent after it; None if there is
     none yet."""
-    served = [
-        operation.completed - killed
-        for operation in history.since(killed)
-        if operation.completed is not None
-        and operation.answer is not None
-        and operation.answer.status in (200, 201)
-    ]
+    served = [o.done - killed for o in history.since(killed) if _accepted(o)]
     return min(served, default=None)
+
+
+def outage(history: History, killed: float, until: float) -> float:
+    """Seconds of the longest silence from a kill to ``until``: no client was given a 2xx in it."""
+    served = sorted(o.done for o in history.operations if _accepted(o) and killed < o.done < until)
+    return max(later - earlier for earlier, later in pairwise([killed, *served, until]))
+
+
+def _accepted(operation: Operation) -> bool:
+    return operation.answer is not None and operation.answer.status in (200, 201)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contexts.booking.commands import Cancel, Confirm, Hold, Reschedule
@@ -310,6 +310,7 @@ TIMES = st.floats(0, 8)
 STEPS = st.lists(st.tuples(REQUESTS, TIMES, st.none() | TIMES, st.none() | st.integers(1, 9)), max_size=30)
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_every_history_that_was_decided_in_order_within_its_times_is_without_fault(
     steps: list[tuple[object, float, float | None, int | None]],
@@ -329,6 +330,7 @@ def test_every_history_that_was_decided_in_order_within_its_times_is_without_fau
     assert check(scene.evidence()) == []
 
 
+@settings(deadline=None)
 @given(STEPS, st.integers(0, 29))
 def test_any_lost_event_is_found(
     steps: list[tuple[object, float, float | None, int | None]], lost: int
