@@ -38,6 +38,9 @@ class ActorSystemBase(Stage):
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
+        # Those who called in the last moment are told that the stage has stopped.
+        loop.call_soon(loop.stop)
+        loop.run_forever()
     finally:
         loop.close()
 

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from thespian.actors import ActorSystemMessage, ValidatedSource
+from thespian.actors import ActorSystemMessage, PoisonMessage, ValidatedSource
 
 from actors.stage.address import Address
+from actors.stage.notices import MailboxFull
 
 if TYPE_CHECKING:
     from actors.stage.lives import Lives
@@ -21,7 +22,7 @@ class Root:
     def receiveMessage(self, message: Any, sender: Address) -> None:
         if isinstance(message, ValidatedSource):
             self._stage.sources.validated(message)
-        elif not isinstance(message, ActorSystemMessage):
+        elif isinstance(message, PoisonMessage | MailboxFull) or not isinstance(message, ActorSystemMessage):
             self._stage.dead_letter(self._stage.root, message)
 
 

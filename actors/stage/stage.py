@@ -5,8 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from thespian.actors import (
@@ -26,6 +25,8 @@ from actors.stage.outside import Answer, Inbox, Private, Timeout
 
 OUTSIDE_SECONDS = 60.0
 """How long another thread waits for the loop to take its call."""
+LOOK_SECONDS = 1.0
+"""How often it looks whether there still is a loop."""
 
 T = TypeVar("T")
 
@@ -133,12 +134,13 @@ class Stage(Lives):
             self.loop.call_soon_threadsafe(run)
         except RuntimeError:
             raise StageStopped from None
-        try:
-            return outcome.result(OUTSIDE_SECONDS)
-        except FutureTimeout:
-            if not outcome.cancel() and outcome.done():
-                return outcome.result()
-            raise ActorSystemRequestTimeout(f"the loop did not answer in {OUTSIDE_SECONDS} s") from None
+        end = time.monotonic() + OUTSIDE_SECONDS
+        while not wait((outcome,), LOOK_SECONDS).done:
+            if self.loop.is_closed():
+                raise StageStopped
+            if time.monotonic() > end and outcome.cancel():
+                raise ActorSystemRequestTimeout(f"the loop did not come to it in {OUTSIDE_SECONDS} s")
+        return outcome.result()
 
     def must_not_be_on_loop(self) -> None:
         if threading.get_ident() == self._thread:

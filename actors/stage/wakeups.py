@@ -5,10 +5,10 @@ waste, the heap is rebuilt without it, so short-lived actors with long timers do
 """
 
 import heapq
+import math
 from typing import Any
 
 from thespian.actors import WakeupMessage
-from thespian.system.timing import toTimeDeltaOrNone
 
 from actors.stage.address import Address
 from actors.stage.notices import TooManyWakeups
@@ -35,7 +35,11 @@ class Wakeups:
         return len(self._heap) - self._waste
 
     def add(self, due: float, address: Address, period: Any, payload: Any) -> bool:
-        """Returns whether it is now the first due. Raises ``TooManyWakeups`` at the bound."""
+        """Returns whether it is now the first due.
+
+        Raises ``TooManyWakeups`` at the bound, ``ValueError`` when it would never be due."""
+        if not math.isfinite(due):  # NaN would break the heap's order for everyone
+            raise ValueError(f"no time for a wakeup: {due}")
         if len(self) >= self.bound:
             raise TooManyWakeups(self.bound)
         self._order += 1
@@ -56,7 +60,7 @@ class Wakeups:
                 self._waste -= 1
                 continue
             address.wakeups -= 1
-            due.append((address, WakeupMessage(toTimeDeltaOrNone(period), payload)))
+            due.append((address, WakeupMessage(period, payload)))
         return due
 
     def cancel(self, address: Address) -> None:

@@ -169,6 +169,12 @@ def test_a_message_that_fails_three_times_goes_back_as_poison(stage: Stage) -> N
     assert stage.counters.failures == 3
 
 
+def test_poison_that_nobody_sent_is_a_dead_letter(stage: Stage) -> None:
+    stage.offer(stage.spawn(Failing), "bad")
+    stage.settle()
+    assert stage.counters.dead_letters == 1
+
+
 def test_a_failing_message_is_retried_behind_those_that_wait(stage: Stage) -> None:
     class Picky(Recorder):
         def receiveMessage(self, message: Any, sender: Address) -> None:

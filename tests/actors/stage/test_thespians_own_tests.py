@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 import thespian
 
-PARTS = 6
+PARTS = 10
 """Processes side by side: the tests spend nearly all of their time in sleep."""
 SECONDS = 300
 PASS_ON_SIMPLE_SYSTEM_BASE = 421

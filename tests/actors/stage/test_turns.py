@@ -148,7 +148,13 @@ def test_a_wakeup_says_how_long_it_was_asked_for(stage: Stage, clock: VirtualClo
     address = stage.spawn(Keeper)
     stage.instance(address).wakeupAfter(1.5, "payload")
     clock.advance(2.0)
-    assert order == [WakeupMessage(timedelta(seconds=1.5), "payload")]
+    assert order == [WakeupMessage(1.5, "payload")]
+
+
+@pytest.mark.parametrize("period", [float("nan"), float("inf")])
+def test_a_wakeup_that_would_never_be_due_is_refused(stage: Stage, period: float) -> None:
+    with pytest.raises(ValueError):
+        stage.instance(sleeper(stage)).wakeupAfter(period)
 
 
 def test_wakeups_end_with_their_actor(stage: Stage, clock: VirtualClock) -> None:
