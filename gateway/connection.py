@@ -102,7 +102,8 @@ class Connection(BaseProtocol):
             self._listener.dismiss(self)
             self.abort()
             return
-        self._due = self._loop.time() + self._listener.settings.header_seconds
+        listener = self._listener
+        self._due = self._loop.time() + (DRAIN if listener.draining else listener.settings.header_seconds)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -323,11 +324,12 @@ class Connection(BaseProtocol):
             self._expect_progress()
 
     def drain(self, now: float) -> None:
-        """The server is stopping: an idle connection ends, at once or, when it was used a moment ago, after
-        giving its client time to notice; closing under a request on its way would reset it."""
+        """The server is stopping: an idle connection ends, at once or, when it was made or used a moment ago,
+        after giving its client time to notice; closing under a request on its way would reset it."""
         if self._current is None and not self._queue and self._reading is Reading.NOTHING:
-            fresh = self._used and self._due > now + self._listener.settings.idle_seconds - DRAIN
-            if fresh:
+            settings = self._listener.settings
+            whole = settings.idle_seconds if self._used else settings.header_seconds
+            if self._due > now + whole - DRAIN:
                 self._due = now + DRAIN
             else:
                 self.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 
 from actors.settings import GatewaySettings
+from gateway import backlog
 from gateway.connection import Connection
 from gateway.exchange import Exchange
 from gateway.metrics import Recorder
@@ -37,6 +38,7 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
+        self._adoptions: list[asyncio.Task[object]] = []
         self.port = 0
 
     async def start(self, host: str, port: int) -> None:
@@ -119,19 +121,23 @@ class Listener:
     # The end
 
     def drain(self) -> None:
-        """Take no new connection, close idle ones, and end every other with its next answer."""
+        """Take only connections that wait already, close idle ones, end every other with its next answer."""
         if self.draining:
             return
         self.draining = True
+        loop = asyncio.get_running_loop()
         if self._server is not None:
-            self._server.close()
-        now = asyncio.get_running_loop().time()
+            for waiting in backlog.close(self._server):
+                adoption = loop.connect_accepted_socket(lambda: Connection(self, loop), waiting)
+                self._adoptions.append(loop.create_task(adoption))
+        now = loop.time()
         for connection in list(self.connections):
             connection.drain(now)
 
     async def stop(self, grace: float) -> None:
         """Wait until every request is answered, at most ``grace`` seconds, then close what is left."""
         self.drain()
+        await asyncio.gather(*self._adoptions, return_exceptions=True)
         if not self.connections:
             self._empty.set()
         try:
