@@ -72,7 +72,7 @@ class EntitySettings(Section, frozen=True):
     """Events between snapshots, at least; more as the state grows."""
     key_retention: Seconds = 86_400.0
     """Seconds an idempotency key is remembered."""
-    keys: Count = 10_000
+    keys: Count = 100_000
     """Idempotency keys an entity remembers at most."""
 
 
