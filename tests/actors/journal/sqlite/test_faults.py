@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import apsw
@@ -16,12 +16,13 @@ from actors.journal.port import (
     JournalError,
     JournalFull,
     JournalUnavailable,
+    OutcomeUnknown,
+    Row,
+    Snapshot,
 )
 from actors.journal.sqlite import SqliteJournal, read_entity
 from actors.settings import JournalSettings
 from tests.actors.journal.conformance import SHARDS, replayed, row, seen, snapshot
-
-Open = Callable[..., "asyncio.Future[SqliteJournal]"]
 
 
 @pytest.fixture
@@ -178,6 +179,33 @@ def test_a_file_that_may_not_grow_is_full_and_recovers_when_it_may(path: Path) -
         [sys.executable, "-c", FILE_LIMIT, str(path)], capture_output=True, text=True, timeout=60
     )
     assert ended.stdout.startswith("recovered after"), ended.stderr
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_after_a_failed_sync_the_outcome_is_unknown_and_a_claim_settles_it(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    store = journal._writer.store
+    commit = store._commit
+
+    def commit_with_failing_sync(rows: Sequence[Row], snapshots: Sequence[Snapshot]) -> bool:
+        if written:
+            commit(rows, snapshots)
+        store._doubtful = True
+        raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
+
+    [claim] = await journal.claim([1], "a")
+    first = row(1, 1, "x", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_commit", commit_with_failing_sync)
+        with pytest.raises(OutcomeUnknown):
+            await journal.append([first], {1: claim.epoch})
+    [again] = await journal.claim([1], "a")
+    assert again.last_seq == int(written)
+    assert await replayed(journal, "x") == (None, [first] if written else [])
+    following = row(1, again.last_seq + 1, "x", again.last_seq + 1)
+    assert await journal.append([following], {1: claim.epoch}) == {1}
+    assert await journal.append([following], {1: again.epoch}) == frozenset()
 
 
 async def test_a_newer_schema_is_refused_with_both_versions_named(path: Path) -> None:
