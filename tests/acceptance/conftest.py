@@ -21,6 +21,14 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
         yield node
 
 
+@pytest.fixture(scope="session")
+def impatient_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Its commits wait half a second for a lock, and only ten events may wait for their commit."""
+    limits = ("commits.lock_seconds=0.5", "commits.queue=10", "commits.batch=5")
+    with playing(tmp_path_factory.mktemp("impatient"), *limits) as node:
+        yield node
+
+
 @pytest.fixture
 def server(shared_server: Running) -> Running:
     """The server that ``client`` talks to."""

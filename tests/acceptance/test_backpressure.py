@@ -112,11 +112,11 @@ async def test_health_is_answered_between_the_commands_of_a_busy_entity(client: 
     async def compute(number: int) -> None:
         done.append(await client.post(f"{path}{number}/compute", {"milliseconds": 100}, wait=30))
 
-    work = asyncio.gather(*[compute(number) for number in range(20)])
+    work = asyncio.gather(*[compute(number) for number in range(12)])
     seen: set[int] = set()
     while not work.done():
         assert (await client.get("/healthz")).status == 200
         seen.add(len(done))
     await work
     assert {reply.accepted().version for reply in done} == {1}
-    assert len(seen) >= 10, "the loop never waits for more than a command or two"
+    assert len(seen) >= 6, "the loop never waits for more than a command or two"

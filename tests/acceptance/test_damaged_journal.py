@@ -145,7 +145,7 @@ async def test_an_unreadable_event_is_a_clear_problem_of_that_room_alone(
     assert (await client.get("/readyz")).status == 200
 
 
-@pytest.mark.parametrize("room", FAULTY)
+@pytest.mark.parametrize("room", ["teleported", "garbled"])
 def test_the_journal_shows_an_event_that_the_context_cannot_read(room: str, damaged: Damaged) -> None:
     shown = butai(damaged.server.log.parent, "journal", "booking", "space", room, "--json")
     assert shown.returncode == 0, shown.stderr

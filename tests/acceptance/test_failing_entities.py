@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 
+import pytest
+
 from tests.acceptance.client import Client, Reply
 from tests.gateway.running import Running
 
@@ -35,6 +37,25 @@ async def test_a_command_that_raises_is_named_and_its_entity_goes_on(client: Cli
         assert (state.version, state.json["state"]["where"]) == (number + 1, "table" if number == 0 else "0")
         moved = await client.post("/stagehand/props/vase", {"where": str(number)})
         assert moved.accepted().version == number + 2
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="an entity takes only an Exception for a failure: it keeps its state, the caller waits",
+)
+@pytest.mark.parametrize("way", ["quit", "faint"])
+async def test_a_command_that_raises_what_is_no_exception_harms_no_one_else(
+    way: str, client: Client, server: Running
+) -> None:
+    path, worker = f"/stagehand/props/sword-{way}", server.worker()
+    assert (await client.post(path, {"where": "belt"})).version == 1
+    failed = await client.post(f"{path}/{way}", wait=1)
+    assert server.worker() == worker
+    state = await client.get(path)
+    assert (state.version, state.json["state"]["where"]) == (1, "belt")
+    assert (await client.post(path, {"where": "hand"})).version == 2
+    assert (failed.status, failed.problem) == (500, "failed")
+    assert way.title() in failed.detail
 
 
 async def test_what_was_decided_around_a_failure_stands(client: Client) -> None:

@@ -142,3 +142,20 @@ async def test_a_disk_that_takes_no_writes_refuses_commands_until_it_does(shared
         assert booked(await client.history(path)) == ["r1", "r2"]
         assert (await client.get("/readyz")).status == 200
         assert shared_server.worker() == worker
+
+
+async def test_a_server_that_gets_no_commands_finds_out_by_itself_that_the_disk_is_well(
+    shared_server: Running,
+) -> None:
+    """What is not ready is sent nothing: readiness that waits for a command waits for ever."""
+    async with client_of(shared_server.url) as client:
+        path = "/stagehand/props/broom"
+        with no_writes(shared_server.worker()):
+            assert (await client.post(path, {"where": "corner"})).problem == "journal-full"
+            assert (await client.get("/readyz")).problem == "not-ready"
+
+        async def ready() -> bool:
+            return (await client.get("/readyz")).status == 200
+
+        await until(ready)
+        assert (await client.post(path, {"where": "corner"})).accepted().version == 1

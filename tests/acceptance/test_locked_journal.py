@@ -1,7 +1,7 @@
 """Another program locks the journal: commands wait for it; one that cannot wait any longer is told so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import chain
 
 import pytest
@@ -12,20 +12,17 @@ from tests.acceptance.theatre import (
     journal_of,
     locked,
     locked_again_and_again,
-    playing,
     reservation,
     until,
 )
 from tests.gateway.running import Running
 
-LOCK_SECONDS = 0.5
-"""How long a commit waits on the impatient server."""
+TIMES = 2
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with playing(tmp_path_factory.mktemp("impatient"), f"commits.lock_seconds={LOCK_SECONDS}") as node:
-        yield node
+@pytest.fixture
+def server(impatient_server: Running) -> Running:
+    return impatient_server
 
 
 @pytest.fixture
@@ -45,7 +42,7 @@ async def test_fifty_clients_wait_out_a_lock_that_comes_again_and_again(
     path, clients = "/booking/spaces/case13", 50
     (await patient.post(path, SPACE)).accepted()
     file = journal_of(shared_server.log.parent, "booking")
-    with locked_again_and_again(file, times=3, seconds=2.0) as locker:
+    with locked_again_and_again(file, times=TIMES, seconds=2.0) as locker:
 
         async def book(number: int) -> list[int]:
             versions = []
@@ -57,7 +54,7 @@ async def test_fifty_clients_wait_out_a_lock_that_comes_again_and_again(
             return versions
 
         versions = sorted(chain.from_iterable(await asyncio.gather(*map(book, range(clients)))))
-    assert len(versions) >= 3 * clients
+    assert len(versions) >= TIMES * clients
     assert versions == list(range(2, 2 + len(versions)))
     assert [event["version"] for event in await patient.history(path)] == [1, *versions]
     assert "locked" not in shared_server.log.read_text()
