@@ -312,6 +312,27 @@ class TestStopping:
             reply = await client.request("GET", "/readyz")
             assert (reply.status, reply.problem, reply.headers["connection"]) == (503, "not-ready", "close")
 
+    async def test_under_load_no_request_is_lost_and_no_connection_reset(self) -> None:
+        async with serving() as served:
+            answered = 0
+
+            async def keep_asking(pause: float) -> str:
+                """Until the server says that it closes, or refuses; anything else is raised."""
+                nonlocal answered
+                while True:
+                    try:
+                        client = await served.connect()
+                    except ConnectionRefusedError:
+                        return "refused"
+                    while (await client.request("GET", "/healthz")).headers.get("connection") != "close":
+                        answered += 1
+                        await asyncio.sleep(pause)
+
+            asking = [asyncio.create_task(keep_asking(0.003 * number)) for number in range(16)]
+            await until(lambda: answered > 200)
+            await served.gateway.stop(5.0)
+            assert await asyncio.gather(*asking) == ["refused"] * 16
+
     async def test_what_outlasts_the_grace_is_cut_off(self) -> None:
         async with serving() as served:
             client = await served.connect()

@@ -75,6 +75,11 @@ class TestDocumentation:
                                 seen.add(name)
         assert seen == rows.keys() - {kind.name for kind in UNDESCRIBED}
 
+    def test_the_documented_limits_are_the_defaults(self) -> None:
+        for name, value in re.findall(r"`gateway\.([a-z_]+)` \((\d+)\)", DOC):
+            assert getattr(GatewaySettings(), name) == int(value)
+        assert DOC.count("`gateway.body_bytes` (65536)") == 1
+
 
 class TestReasons:
     @pytest.mark.parametrize("reason", Reason)
