@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,9 @@ HOURS = 96
 """Hours of a space that are fought over; few enough that most reservations meet another."""
 KEPT = 40
 """Reservations per space that clients still know of."""
+
+REPEATED = 50
+"""The latest commands of a client, any of which it may send again."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -63,6 +67,7 @@ class Load:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
     async def _client(self, client: Client, rng: random.Random) -> None:
+        sent: deque[tuple[str, Command, str, int | None]] = deque(maxlen=REPEATED)
         while self.sent < self.plan.commands:
             self.sent += 1
             space = rng.choice(self._spaces[: self.plan.hot] if rng.random() < 0.5 else self._spaces)
@@ -73,11 +78,12 @@ class Load:
             expected = None
             if rng.random() < 0.1 and space in self._versions:
                 expected = max(1, self._versions[space] - rng.choice((0, 0, 1)))
-            operation = await client.tell(space, command, key, rng, expected=expected)
-            self._learn(space, operation)
-            if rng.random() < 0.1:
-                # A client that lost its memory, or a proxy that sends twice.
-                await client.tell(space, command, key, rng, expected=expected)
+            self._learn(space, await client.tell(space, command, key, rng, expected=expected))
+            sent.append((space, command, key, expected))
+            if rng.random() < 0.15:
+                # A client that lost its memory, or a proxy that sends twice; often with a kill in between.
+                space, command, key, expected = rng.choice(sent)
+                self._learn(space, await client.tell(space, command, key, rng, expected=expected))
 
     def _some(self, space: str, rng: random.Random) -> str:
         known = self._known[space]

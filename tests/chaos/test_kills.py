@@ -74,8 +74,9 @@ async def judge(history: History, journal: Path, killed: list[float], seed: int,
     assert max(outages) < LONGEST_OUTAGE, shown
 
 
-async def kill_workers(folder: Path, plan: Plan, kills: int, tell: Tell) -> None:
-    with running(folder) as node:
+async def kill_workers(folder: Path, plan: Plan, kills: int, tell: Tell, *limits: str) -> None:
+    """``limits`` are settings, ``key=value``."""
+    with running(folder, *(word for limit in limits for word in ("--set", limit))) as node:
         strike = partial(kill_worker, node.process.pid)
         history, killed = await load_and_kill(plan, kills, node.url, strike)
         assert await asyncio.to_thread(node.stop) == 0, node.log.read_text()
@@ -83,12 +84,28 @@ async def kill_workers(folder: Path, plan: Plan, kills: int, tell: Tell) -> None
 
 
 async def test_no_promise_is_broken_by_a_killed_worker(tmp_path: Path, seed: int, tell: Tell) -> None:
-    await kill_workers(tmp_path, Plan(seed=seed, commands=1_000), 2, tell)
+    limits = ("entities.snapshot_every=10", "entities.active=64")
+    await kill_workers(tmp_path, Plan(seed=seed, commands=1_000), 2, tell, *limits)
 
 
 @pytest.mark.chaos
 async def test_no_promise_is_broken_by_five_killed_workers(tmp_path: Path, seed: int, tell: Tell) -> None:
     await kill_workers(tmp_path, Plan(seed=seed, commands=10_000), 5, tell)
+
+
+@pytest.mark.chaos
+async def test_no_promise_is_broken_by_killed_workers_where_every_limit_is_met(
+    tmp_path: Path, seed: int, tell: Tell
+) -> None:
+    limits = (
+        "entities.active=1",
+        "entities.snapshot_every=3",
+        "entities.recoveries=1",
+        "entities.mailbox=2",
+        "commits.queue=8",
+        "commits.batch=4",
+    )
+    await kill_workers(tmp_path, Plan(seed=seed, commands=5_000), 5, tell, *limits)
 
 
 async def kill_node(folder: Path, plan: Plan, tell: Tell) -> None:
