@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from actors.journal.port import Claim, Fold, JournalError, Row, Snapshot
+from actors.journal.port import Claim, Corrupted, Fold, JournalError, Row, Snapshot
 from actors.journal.sqlite.indexer import WINDOW
 from actors.journal.sqlite.reader import Reader, Replay
 from actors.journal.sqlite.thread import Job, JobThread
@@ -124,15 +124,23 @@ class SqliteJournal:
     def _read(self, jobs: list[Job]) -> None:
         replays = [job for job in jobs if isinstance(job, _ReplayJob)]
         if replays:
-            folds: list[Callable[[], Any]] = []
-            try:
-                folds = self._reader.replays([job.replay for job in replays])
-            except JournalError as error:
-                for job in replays:
-                    job.error = error
-            for job, fold in zip(replays, folds, strict=False):
-                job.run = fold
-                job.do()
+            self._replay(replays)
         for other in jobs:
             if not isinstance(other, _ReplayJob):
                 other.do()
+
+    def _replay(self, jobs: list[_ReplayJob]) -> None:
+        try:
+            folds = self._reader.replays([job.replay for job in jobs])
+        except JournalError as error:
+            if isinstance(error, Corrupted) and len(jobs) > 1:
+                # What is wrong with one entity is no fault of its neighbours.
+                for job in jobs:
+                    self._replay([job])
+            else:
+                for job in jobs:
+                    job.error = error
+            return
+        for job, fold in zip(jobs, folds, strict=True):
+            job.run = fold
+            job.do()

@@ -4,18 +4,21 @@ Each query answers with a single row: its metadata as JSON and all byte strings 
 a row per event would let the interpreter lock go at every event and wait for it behind the busy loop.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
 
-from actors.journal.port import Row, Snapshot
+from actors.journal.port import Corrupted, Row, Snapshot
 from actors.journal.sqlite.connection import open_reader, select
 from actors.journal.sqlite.failures import failure
 from actors.journal.sqlite.statements import sql
 from actors.journal.sqlite.tail import Tail
+
+_log = logging.getLogger(__name__)
 
 CHUNK = 1_000
 """Versions of one entity that a query answers at most."""
@@ -27,6 +30,8 @@ _events = msgspec.json.Decoder(
 _shard_events = msgspec.json.Decoder(
     list[tuple[str, str, int, int, str, int, str, str | None, int, int | None, int]]
 )
+
+T = TypeVar("T")
 
 Wanted = tuple[str, str, int, int]
 """(aggregate, id, first version, last version)."""
@@ -78,6 +83,7 @@ class Reader:
             return lambda: replay.fold(None, _chain(rows, more))
         if rows and rows[0].version == snapshot.version and rows[0].seq == snapshot.seq:
             return lambda: replay.fold(snapshot, _chain(rows[1:], more))
+        _warn_of(replay, snapshot)
         return lambda: replay.fold(None, self._after(replay.aggregate, replay.id, 1))
 
     def replay_all(self, aggregate: str, id: str, fold: Callable[..., Any], upto: int | None) -> Any:
@@ -97,8 +103,8 @@ class Reader:
             positions = msgspec.json.encode(self._tail.of_shard(shard, first, last)).decode()
             text, blob = self._query("events_of_shard", (shard, first, last, positions))
             begin = 0
-            for aggregate, id, seq, version, type, at, by, trace, key, mark, size in _shard_events.decode(
-                text
+            for aggregate, id, seq, version, type, at, by, trace, key, mark, size in _decoded(
+                _shard_events, text
             ):
                 command_id, fingerprint, data, begin = _cut(blob, begin, key, mark, size)
                 rows.append(
@@ -124,7 +130,7 @@ class Reader:
         found: list[Snapshot | None] = [None] * len(keys)
         text, blob = self._query("snapshots_of", (msgspec.json.encode(keys).decode(),))
         begin = 0
-        for n, shard, version, seq, mark, size in _snapshots.decode(text):
+        for n, shard, version, seq, mark, size in _decoded(_snapshots, text):
             middle, end = begin + mark, begin + mark + size
             found[n] = Snapshot(shard, *keys[n], version, seq, blob[begin:middle], blob[middle:end])
             begin = end
@@ -139,7 +145,7 @@ class Reader:
         text, blob = self._query("events_of_with_recent" if recent else "events_of", tuple(parameters))
         found: list[list[Row]] = [[] for _ in wanted]
         begin, make = 0, tuple.__new__  # Row(...) takes twice as long
-        for n, shard, seq, version, type, at, by, trace, key, mark, size in _events.decode(text):
+        for n, shard, seq, version, type, at, by, trace, key, mark, size in _decoded(_events, text):
             aggregate, id, _, _ = wanted[n]
             middle = begin + key
             after = middle if mark is None else middle + mark
@@ -156,7 +162,22 @@ class Reader:
             [row] = select(self._connection, sql(name), parameters)
         except apsw.Error as error:
             raise failure(error, writing=False) from error
+        except UnicodeDecodeError as error:
+            raise Corrupted(f"stored text makes no sense: {error}") from error
         return row[0], row[1] or b""
+
+
+def _warn_of(replay: Replay, snapshot: Snapshot) -> None:
+    why = f"the journal has no event {snapshot.version} of it at {snapshot.shard}:{snapshot.seq}"
+    fields = {"aggregate": replay.aggregate, "id": replay.id, "why": why}
+    _log.warning("snapshot ignored, replaying everything", extra={"fields": fields})
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], text: str) -> T:
+    try:
+        return decoder.decode(text)
+    except msgspec.MsgspecError as error:
+        raise Corrupted(f"stored columns make no sense: {error}") from error
 
 
 def _cut(

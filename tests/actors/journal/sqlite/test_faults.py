@@ -398,3 +398,29 @@ async def test_replays_that_wait_together_are_answered_together(journal: SqliteJ
     await journal.append(rows, {claim.shard: claim.epoch for claim in claims})
     found = await asyncio.gather(*(journal.replay("space", f"e{n}", seen) for n in range(201)))
     assert found == [(None, [one]) for one in rows] + [(None, [])]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE events SET version = 'two' WHERE id = 'bad'",
+        "UPDATE events SET by = CAST(x'ff' AS TEXT) WHERE id = 'bad'",
+        "UPDATE snapshots SET seq = 'one' WHERE id = 'bad'",
+    ],
+)
+async def test_columns_that_make_no_sense_are_the_failure_of_that_entity_alone(
+    journal: SqliteJournal, path: Path, damage: str
+) -> None:
+    [claim] = await journal.claim([1], "a")
+    rows = [row(1, 1, "good", 1), row(1, 2, "bad", 1), row(1, 3, "fine", 1)]
+    await journal.append(rows, {1: claim.epoch}, [snapshot(rows[1])])
+    file = apsw.Connection(str(path))
+    file.execute(damage)
+    file.close()
+    good, bad, fine = await asyncio.gather(
+        *(replayed(journal, id) for id in ("good", "bad", "fine")), return_exceptions=True
+    )
+    assert good == (None, [rows[0]])
+    assert isinstance(bad, Corrupted)
+    assert fine == (None, [rows[2]])
+    assert await replayed(journal, "good") == (None, [rows[0]])
