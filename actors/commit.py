@@ -18,7 +18,7 @@ here:
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from actors.journal.port import (
@@ -89,19 +89,24 @@ class Committer:
     """Commits one context's decisions, batch by batch, and answers for them."""
 
     def __init__(
-        self, journal: Journal, shards: Sequence["Shard"], settings: JournalSettings, owner: str
+        self,
+        journal: Journal,
+        shards: Mapping[int, "Shard"],
+        settings: JournalSettings,
+        owner: str,
+        elsewhere: Callable[[int, Ask], None],
     ) -> None:
+        """``elsewhere`` takes an ask whose shard has another owner; nothing of it was done here."""
         self._journal = journal
         self._shards = shards
         self._settings = settings
         self._owner = owner
+        self._elsewhere = elsewhere
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Batch] = deque()
         self._open = Batch()
         self._queued = 0
         self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._woken = False
         self._closing = False
         self.on_commit: Callable[[Sequence[Row]], None] | None = None
@@ -150,8 +155,11 @@ class Committer:
         self._rouse()
 
     async def settled(self) -> None:
-        """Wait until nothing is queued or in flight."""
-        await self._idle.wait()
+        """Wait until all that was decided before this call is committed or void."""
+        settled: asyncio.Future[None] = self._loop.create_future()
+        self._open.then.append(lambda: None if settled.done() else settled.set_result(None))
+        self._rouse()
+        await settled
 
     async def close(self) -> None:
         """Commit what is queued, then end."""
@@ -161,7 +169,6 @@ class Committer:
 
     def _rouse(self) -> None:
         self._woken = True
-        self._idle.clear()
         self._wake.set()
 
     def _next(self) -> Batch:
@@ -171,13 +178,12 @@ class Committer:
         return batch
 
     def _has_work(self) -> bool:
-        return bool(self._queue or self._open.rows or self._open.snapshots)
+        return bool(self._queue or self._open.rows or self._open.snapshots or self._open.then)
 
     async def _run(self) -> None:
         while True:
             if not self._has_work():
                 self._woken = False
-                self._idle.set()
                 if self._closing:
                     return
                 self._wake.clear()
@@ -202,7 +208,7 @@ class Committer:
 
     async def _probe(self) -> None:
         """Write something that changes nothing but an epoch of our own."""
-        shard = next((shard for shard in self._shards if shard.is_open), None)
+        shard = next((shard for shard in self._shards.values() if shard.is_open), None)
         if shard is None:
             return
         try:
@@ -215,6 +221,9 @@ class Committer:
             self.trouble = ""
 
     async def _commit(self, batch: Batch) -> None:
+        if not batch.rows and not batch.snapshots:
+            batch.end()
+            return
         shards = self._shards
         numbers = {row.shard for row in batch.rows}
         numbers.update(snapshot.shard for snapshot in batch.snapshots)
@@ -299,8 +308,9 @@ class Committer:
             batch.waiting_for_snapshot = [
                 e for e in batch.waiting_for_snapshot if e.shard.number not in fenced
             ]
-            for ask, _, _ in void:
-                reply(ask, Refused(Reason.MOVED, "the shard has another owner", retry_after=1.0))
+            for ask, _, entity in void:
+                ask.decided = False
+                self._elsewhere(entity.shard.number, ask)
 
     async def _settle(self, first: Batch, numbers: set[int], error: OutcomeUnknown) -> None:
         """Claim again, read what landed, answer that, and ask the rest anew."""

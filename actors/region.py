@@ -10,7 +10,7 @@ import logging
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -83,20 +83,27 @@ class Region:
         self.kinds = {n: AggregateType(a, settings.entities) for n, a in manifest.aggregates.items()}
         self.answers = Answers(ANSWERS)
         self.recoveries = Recoveries(journal, self.kinds, settings.entities.recoveries)
-        self.shards: list[Shard] = []
-        self.committer = Committer(journal, self.shards, settings.commits, owner)
+        self.shards: dict[int, Shard] = {}
+        self.committer = Committer(journal, self.shards, settings.commits, owner, self.elsewhere)
         self.passivated = 0
         self.failures = 0
-        self._addresses: list[ActorAddress] = []
+        self._addresses: list[ActorAddress | None] = [None] * journal.shards
         self._number = itertools.count(1)
         self._prefix = os.urandom(8)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def tell(self, ask: Ask) -> None:
         """Bring an ask to its shard; its ``reply`` is called exactly once, perhaps before this returns."""
-        address = self._addresses[shard_of(ask.aggregate, ask.id, len(self._addresses))]
-        if not self.stage.offer(address, ask):
+        number = shard_of(ask.aggregate, ask.id, len(self._addresses))
+        address = self._addresses[number]
+        if address is None:
+            self.elsewhere(number, ask)
+        elif not self.stage.offer(address, ask):
             ask.reply(Refused(Reason.OVERLOADED, "the shard is busy", self.retry_after()))
+
+    def elsewhere(self, shard: int, ask: Ask) -> None:
+        """Take an ask whose shard is not here, or not any more; nothing of it was done."""
+        ask.reply(Refused(Reason.MOVED, f"shard {shard} is not served here", retry_after=1.0))
 
     async def state_at(self, aggregate: str, id: str, version: int) -> Shown | Absent | Refused:
         """The state an entity had at ``version``, replayed from its first event."""
@@ -161,9 +168,10 @@ class Region:
         self._own(self._restart(shard))
 
     async def _restart(self, shard: Shard) -> None:
-        await self.committer.settled()
         shard.suspend()
         try:
+            # Its earlier decisions stand: they must be in the journal before anything is replayed.
+            await self.committer.settled()
             for claim in await self.journal.claim([shard.number], self.owner):
                 shard.claimed(claim)
         finally:
@@ -188,48 +196,69 @@ class Region:
     @property
     def active(self) -> int:
         """Living entities."""
-        return sum(shard.active for shard in self.shards)
+        return sum(shard.active for shard in self.shards.values())
 
     def quarantined(self) -> dict[EntityKey, Quarantined]:
         """The entities that wait for an operator."""
         return {
             key: found
-            for shard in self.shards
+            for shard in self.shards.values()
             for key, found in shard.entities.items()
             if isinstance(found, Quarantined)
         }
 
     def release(self, aggregate: str, id: str) -> bool:
         """Let a quarantined entity try again; False if it is not quarantined."""
-        return self.shards[shard_of(aggregate, id, len(self.shards))].release((aggregate, id))
+        shard = self.shards.get(shard_of(aggregate, id, len(self._addresses)))
+        return shard is not None and shard.release((aggregate, id))
 
     def trouble(self) -> str:
         """Why this context does not serve all it should; empty when it does."""
         if self.committer.trouble:
             return self.committer.trouble
-        states = [shard.state for shard in self.shards if shard.state is not ShardState.OPEN]
+        states = [shard.state for shard in self.shards.values() if shard.state is not ShardState.OPEN]
         return f"{len(states)} of {len(self.shards)} shards are {states[0]}" if states else ""
 
     # Beginning and end -----------------------------------------------------------------------------------
 
-    async def open(self) -> None:
-        """Claim every shard and let their actors live."""
-        claims = await self.journal.claim(range(self.journal.shards), self.owner)
-        for claim in claims:
+    async def take(self, numbers: Sequence[int]) -> None:
+        """Claim shards and serve them. Raises JournalError."""
+        for claim in await self.journal.claim(numbers, self.owner):
             address = self.stage.spawn(partial(Shard, self, claim))
-            self.shards.append(self.stage.instance(address))
-            self._addresses.append(address)
+            self.shards[claim.shard] = self.stage.instance(address)
+            self._addresses[claim.shard] = address
             self.stage.offer(address, SWEEP)
+
+    async def hand_over(self, number: int, seconds: float) -> int:
+        """Serve a shard no longer: finish what it took, for ``seconds`` at most, and forget it. The epoch
+        under which it was served. What cannot be finished is void, and its callers are sent on."""
+        shard = self.shards[number]
+        shard.leave()
+        try:
+            async with asyncio.timeout(seconds):
+                while shard.busy:  # noqa: ASYNC110 - mailboxes, recoveries and a commit, none of them for long
+                    await asyncio.sleep(0.002)
+                shard.passivate_all()
+        except TimeoutError:
+            logger.warning(
+                "a shard leaves unfinished", extra={"fields": {"shard": shard.position(shard.seq)}}
+            )
+        shard.fence()
+        await self.committer.settled()
+        self._addresses[number] = None
+        del self.shards[number]
+        self.stage.stop(shard.myAddress)
+        return shard.epoch
 
     async def drain(self, grace: float) -> None:
         """Take nothing new, finish what was taken, passivate; for ``grace`` seconds at most."""
-        for shard in self.shards:
+        for shard in self.shards.values():
             shard.stop_taking()
         try:
             async with asyncio.timeout(grace):
                 while self._busy():  # noqa: ASYNC110 - five parts may be busy, none outlives the grace
                     await asyncio.sleep(0.005)
-                for shard in self.shards:
+                for shard in self.shards.values():
                     shard.passivate_all()
                 await self.committer.settled()
         except TimeoutError:
@@ -265,7 +294,7 @@ async def open_region(
     """A region whose shards are all claimed for ``owner``. Raises JournalError."""
     region = Region(manifest, journal, stage, settings, owner, lease or Lease(), wall)
     try:
-        await region.open()
+        await region.take(range(journal.shards))
     except BaseException:
         await region.close()
         raise

@@ -41,8 +41,10 @@ class ShardState(StrEnum):
     """Serve it."""
     SUSPENDED = "suspended"
     """Let it wait: the shard is being claimed again."""
+    LEAVING = "leaving"
+    """Send it on: the shard is being handed over."""
     FENCED = "fenced"
-    """Send it away: another owner has claimed the shard."""
+    """Send it on: another owner has claimed the shard."""
     STOPPING = "stopping"
     """Send it away: the worker is shutting down."""
 
@@ -141,8 +143,8 @@ class Shard(Actor):
     def _turn_away(self, ask: Ask) -> None:
         if self.state is ShardState.SUSPENDED:
             self._wait(ask, self.waiting)
-        elif self.state is ShardState.FENCED:
-            ask.reply(Refused(Reason.MOVED, "the shard has another owner", 1.0))
+        elif self.state in (ShardState.LEAVING, ShardState.FENCED):
+            self.region.elsewhere(self.number, ask)
         else:
             ask.reply(Refused(Reason.STOPPING, "the worker is shutting down", 1.0))
 
@@ -299,6 +301,24 @@ class Shard(Actor):
         """Refuse new asks; what was taken is still decided."""
         if self.state in (ShardState.OPEN, ShardState.SUSPENDED):
             self.state = ShardState.STOPPING
+
+    def leave(self) -> None:
+        """Send new asks on; what was taken is still decided."""
+        if self.state in (ShardState.OPEN, ShardState.SUSPENDED):
+            self.state = ShardState.LEAVING
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that was taken is not decided, or not committed, yet."""
+        if self.seq != self.committed or self.waiting:
+            return True
+        for found in self.entities.values():
+            if isinstance(found, Recovery):
+                if found.waiting:
+                    return True
+            elif type(found) is Entity and not self._may_leave(found):
+                return True
+        return False
 
     def _clear(self) -> None:
         for found in list(self.entities.values()):
