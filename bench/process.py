@@ -29,6 +29,18 @@ def cpu_seconds(pid: int) -> float:
     return parse_cpu(_read(pid, "stat"))
 
 
+def parse_machine(stat: str) -> float:
+    """CPU seconds of everything, from the first line of ``/proc/stat``: all but idle and waiting for disks,
+    stolen time included."""
+    user, nice, system, _idle, _waiting, *rest = map(int, stat.splitlines()[0].split()[1:9])
+    return (user + nice + system + sum(rest)) / TICKS
+
+
+def machine_cpu_seconds() -> float:
+    """CPU seconds used so far on all cores by everyone."""
+    return parse_machine(Path("/proc/stat").read_text())
+
+
 def rss(pid: int) -> int:
     """Resident memory in bytes; raises ProcessGone."""
     return int(_read(pid, "statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -14,6 +14,8 @@ from bench.reach import Figure, Verdict
 from bench.rounds import Row
 
 WIDTH = 120
+QUIET = 0.1
+"""Part of the processors that others may use before the figures mean little."""
 LOADS = {
     "bare": "bare aiohttp handler",
     "spread": "durable commands, 10,000 entities",
@@ -44,9 +46,18 @@ def show(report: Report, console: Console) -> None:
         console.print(_loads(report.rows))
     if report.figures:
         console.print(_figures(report.figures))
+    if report.rows:
+        _tell_of_others(report.rows, console)
     console.print(str(report.machine), style=None if report.machine.on_disk else "red")
     if report.proof is not None:
         console.print(str(report.proof), style=None if report.proof.holds else "red")
+
+
+def _tell_of_others(rows: list[Row], console: Console) -> None:
+    others = statistics.median(one.others for row in rows for one in row.measured)
+    busy = others > QUIET
+    told = ": TOO MUCH, expect other figures on a quiet machine" if busy else ""
+    console.print(f"other processes used {others:.0%} of the processors{told}", style="red" if busy else None)
 
 
 def save(report: Report, folder: Path) -> Path:

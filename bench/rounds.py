@@ -1,10 +1,13 @@
 """Loads in slices, each between two slices of the bare handler, round after round."""
 
+import os
+import resource
+import time
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from bench import wrk
+from bench import process, wrk
 from bench.served import Server
 
 
@@ -16,6 +19,8 @@ class Measured(msgspec.Struct, frozen=True):
     """CPU seconds per answer."""
     rss: int
     """Resident bytes at the end."""
+    others: float
+    """Part of the machine's processors that neither the server nor wrk used: 0 is a quiet machine."""
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -74,13 +79,31 @@ class Rounds:
     def _slice(self, name: str, number: int, seconds: float) -> Measured:
         server = self._bare if name == BARE else self._butai
         load = wrk.Load(BARE) if name == BARE else self._plan(name, number)
-        before = server.cpu_seconds()
+        usage = _Usage(server)
         seen = wrk.run(server.url, load, seconds, self._next.get(load, 0))
-        cpu = server.cpu_seconds() - before
+        cpu, others = usage.since()
         self._next[load] = seen.next
         if name != BARE:
             self.slices.append((load, seen))
-        return Measured(seen, cpu / seen.requests, server.rss())
+        return Measured(seen, cpu / seen.requests, server.rss(), others)
+
+
+class _Usage:
+    """Processor time from a moment on: whose it was."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._began = self._now()
+
+    def _now(self) -> tuple[float, float, float, float]:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        own = children.ru_utime + children.ru_stime
+        return time.monotonic(), process.machine_cpu_seconds(), self._server.cpu_seconds(), own
+
+    def since(self) -> tuple[float, float]:
+        """CPU seconds of the server, and the part of the machine that others used."""
+        wall, machine, server, wrk = (now - then for now, then in zip(self._now(), self._began, strict=True))
+        return server, max(0.0, machine - server - wrk) / (wall * (os.cpu_count() or 1))
 
 
 def compare(measured: Measured, before: Measured, after: Measured) -> Compared:

@@ -36,6 +36,13 @@ def test_cpu_time_is_that_of_user_and_system_whatever_the_name() -> None:
     assert process.parse_cpu(stat) == 5.0
 
 
+def test_the_machine_is_busy_with_everything_but_waiting() -> None:
+    ticks = process.TICKS
+    seconds = (5, 1, 4, 99, 88, 1, 2, 1, 77, 77)
+    stat = f"cpu  {' '.join(str(each * ticks) for each in seconds)}\ncpu0 1 2 3 4 5\n"
+    assert process.parse_machine(stat) == 14.0
+
+
 def test_a_process_that_has_ended_is_told_as_such() -> None:
     # Process ids end at 2**22 on Linux.
     gone = 2**22 + 1

@@ -15,9 +15,9 @@ from bench.rounds import Compared, Measured, Row
 from bench.wrk import Slice
 
 
-def example(file_system: str = "ext4") -> Report:
+def example(file_system: str = "ext4", others: float = 0.0) -> Report:
     seen = Slice(30_000, 30_064, 30_064, 1_000_000, 1500, 5000, 1, 0, 0, 0, 0, 0)
-    measured = Measured(seen, 2e-5, 50_000_000)
+    measured = Measured(seen, 2e-5, 50_000_000, others)
     rows = [Row("bare", [measured], []), Row("spread", [measured], [Compared(measured, 0.498, 2.0, 1.5)])]
     machine = Machine(2, "Linux x86_64", "3.11.0", {"aiohttp": "3"}, file_system, 800.0)
     figures = [figure("spread/bare", [0.498]), figure("round_trip", [0.9, 1.1, 1.0])]
@@ -46,6 +46,11 @@ def test_the_table_tells_rates_times_and_costs() -> None:
 def test_a_journal_in_memory_is_not_called_durable() -> None:
     assert "NOT A DISK" in shown(example("tmpfs"))
     assert "a real disk" in shown(example())
+
+
+def test_a_busy_machine_is_told() -> None:
+    assert "used 5% of the processors\n" in shown(example(others=0.05))
+    assert "used 45% of the processors: TOO MUCH" in shown(example(others=0.45))
 
 
 def test_the_json_is_named_by_its_time_and_holds_everything(tmp_path: Path) -> None:

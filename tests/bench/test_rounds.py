@@ -16,7 +16,7 @@ def seen(requests: int = 1000, p99: int = 1000, issued: int = 0, next: int = 0) 
 
 
 def measured(rate: int, p99: int, cpu: float) -> Measured:
-    return Measured(seen(rate, p99), cpu, 1)
+    return Measured(seen(rate, p99), cpu, 1, 0.0)
 
 
 def test_a_slice_is_compared_with_the_mean_of_its_neighbours() -> None:
@@ -68,7 +68,9 @@ def test_every_slice_stands_between_two_bare_ones(runs: list[tuple[str, Load, in
         ("spread", 2, 2),
         ("get", 2, 2),
     ]
-    assert rows[1].measured[0] == Measured(seen(1000, issued=1064, next=2128), 1e-3, 7)
+    first = rows[1].measured[0]
+    assert first.slice == seen(1000, issued=1064, next=2128)
+    assert (first.cpu, first.rss) == (1e-3, 7)
 
 
 def test_no_request_of_a_load_is_ever_made_twice(runs: list[tuple[str, Load, int]]) -> None:
