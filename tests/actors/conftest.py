@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from actors.journal.memory import MemoryJournal
 
 from actors.clock import VirtualClock
+from actors.journal.memory import MemoryJournal
 from actors.settings import Settings
 from tests.actors.house import Build, FaultyJournal, House
 

@@ -4,11 +4,11 @@ import asyncio
 
 import msgspec
 import pytest
-from actors.journal.memory import MemoryJournal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.clock import VirtualClock
+from actors.journal.memory import MemoryJournal
 from actors.journal.port import JournalUnavailable, OutcomeUnknown, Row
 from actors.messages import Absent, Accepted, Reason, Refused, Shown
 from actors.region import History
