@@ -37,7 +37,8 @@ def fold(
     subject: Subject, span: Span, effects: Sequence[Effect], questions: Sequence[Question]
 ) -> Iterator[Fault]:
     """Answer the questions; on the way, hold every effect to what the domain decides on the version before
-    it, and every shown state and position to the journal's."""
+    it, and every shown state and position to the journal's. After a wrong decision nothing can be said:
+    that fault is the last one."""
     starting: dict[int, list[Question]] = defaultdict(list)
     versions = [0, *(effect.last for effect in effects)]
     for question in questions:
@@ -51,14 +52,16 @@ def fold(
             yield from _ask(subject, span, state, version, before, question)
         if following is None:
             return
-        events = [_event(subject, row.type, row.data) for row in following.rows]
-        yield from _check_decision(subject, state, version, following, events)
-        try:
-            for event in events:
-                state = subject.aggregate.evolve(state, event)
-        except (LookupError, ValueError, AttributeError) as error:
-            text = f"it cannot follow what was before: {error!r}"
-            yield Fault(Kind.WRONG_DECISION, following.rows[0].id, text, following.tries, following.rows)
+        wrong = _wrong(subject, state, version, following)
+        if wrong is None:
+            try:
+                for event in _events(subject, following):
+                    state = subject.aggregate.evolve(state, event)
+            except (LookupError, ValueError) as error:
+                # Events that nobody asked for need not follow from the state.
+                wrong = f"they cannot happen on version {version}: {error!r}"
+        if wrong is not None:
+            yield Fault(Kind.WRONG_DECISION, following.rows[0].id, wrong, following.tries, following.rows)
             return
 
 
@@ -68,25 +71,25 @@ def next_version(versions: Sequence[int], low: int) -> int | None:
     return versions[at] if at < len(versions) else None
 
 
-def _event(subject: Subject, name: str, data: bytes) -> Event:
-    event: Event = msgspec.msgpack.decode(data, type=subject.events[name])
-    return event
+def _events(subject: Subject, effect: Effect) -> list[Event]:
+    return [msgspec.msgpack.decode(row.data, type=subject.events[row.type]) for row in effect.rows]
 
 
-def _check_decision(
-    subject: Subject, state: Any, version: int, effect: Effect, events: Sequence[Event]
-) -> Iterator[Fault]:
+def _wrong(subject: Subject, state: Any, version: int, effect: Effect) -> str | None:
+    """Why the domain would not have decided the effect on this state; None if it would."""
+    try:
+        events = _events(subject, effect)
+    except (KeyError, msgspec.MsgspecError) as error:
+        return f"its events cannot be read: {error!r}"
     if not effect.tries:
-        return
-    command, entity = effect.tries[0].request, effect.rows[0].id
-    decided = subject.aggregate.decide(state, command, Call(instant(effect.rows[0].at)))
-    if isinstance(decided, Rejection) or list(decided) != list(events):
-        text = f"version {version} decides {decided!r}"
-        yield Fault(Kind.WRONG_DECISION, entity, text, effect.tries, effect.rows)
+        return None
     expected = effect.tries[0].expected
     if expected is not None and expected != version:
-        text = f"it was to take effect on version {expected} only, and did on {version}"
-        yield Fault(Kind.WRONG_DECISION, entity, text, effect.tries, effect.rows)
+        return f"it was to take effect on version {expected} only, and did on {version}"
+    decided = subject.aggregate.decide(state, effect.tries[0].request, Call(instant(effect.rows[0].at)))
+    if isinstance(decided, Rejection) or list(decided) != events:
+        return f"version {version} decides {decided!r}"
+    return None
 
 
 def _ask(

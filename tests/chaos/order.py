@@ -46,7 +46,10 @@ def check_entity(
     known += [(effect.completed, effect.last) for effect in effects if effect.completed < inf]
     floor = Floor(known)
     questions = [_question(each, floor, ceiling) for each in seen]
-    yield from fold(subject, span, effects, questions)
+    faults = list(fold(subject, span, effects, questions))
+    yield from faults
+    if any(fault.kind is Kind.WRONG_DECISION for fault in faults):
+        return
     answers = [(question, each) for question, each in zip(questions, seen, strict=True)]
     yield from _assign(answers, effects, ceiling)
 

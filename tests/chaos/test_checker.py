@@ -139,6 +139,21 @@ def test_events_that_the_domain_would_not_have_decided_are_found(scene: Scene) -
     assert numbers(only(scene, Kind.WRONG_DECISION)) == [3]
 
 
+def test_what_follows_a_wrong_decision_is_not_judged(scene: Scene) -> None:
+    wrong = scene.tell("maple", reserve("r2", 12), 4, 5)
+    scene.tell("maple", reserve("r3", 12), 6, 7)
+    scene.tell("maple", Read(), 6, 7)
+    scene.spoil(wrong, request=reserve("r2", 10))
+    assert numbers(only(scene, Kind.WRONG_DECISION)) == [wrong.number]
+
+
+@pytest.mark.parametrize("change", [{"type": "Rebuilt"}, {"data": b"\x81"}])
+def test_events_that_the_domain_cannot_read_are_found(scene: Scene, change: dict[str, Any]) -> None:
+    scene.tell("maple", reserve("r2", 12), 4)
+    scene.rows[-1] = scene.rows[-1]._replace(**change)
+    assert numbers(only(scene, Kind.WRONG_DECISION)) == [3]
+
+
 def test_an_effect_on_another_version_than_was_expected_is_found(scene: Scene) -> None:
     accepted = scene.tell("maple", reserve("r2", 12), 4, 5, expected=2)
     scene.spoil(accepted, expected=1)
@@ -341,6 +356,39 @@ def test_any_lost_event_is_found(
         scene.tell("maple", request, number + 10, number + 10.5)  # type: ignore[arg-type]
     del scene.rows[lost % len(scene.rows)]
     assert check(scene.evidence()) != []
+
+
+CORRUPTIONS = st.sampled_from(
+    [
+        {"version": 3},
+        {"seq": 3},
+        {"shard": 3, "seq": 1},
+        {"id": "cedar"},
+        {"type": "Expired"},
+        {"type": "Rebuilt"},
+        {"command_id": b"x" * 16},
+        {"at": 0},
+        {"data": b"\x80"},
+    ]
+)
+
+
+@settings(deadline=None)
+@given(STEPS, st.integers(0, 29), CORRUPTIONS)
+def test_any_corrupted_event_is_found_and_told(
+    steps: list[tuple[object, float, float | None, int | None]], which: int, corruption: dict[str, Any]
+) -> None:
+    scene = Scene()
+    scene.tell("maple", OPENING, 0, 1)
+    for number, (request, _, _, _) in enumerate(steps):
+        scene.tell("maple", request, number + 10, number + 10.5)  # type: ignore[arg-type]
+    row = scene.rows[which % len(scene.rows)]
+    corrupted = row._replace(**corruption)
+    scene.rows[scene.rows.index(row)] = corrupted
+    faults = check(scene.evidence())
+    assert bool(faults) == (corrupted != row)
+    if faults:
+        assert "the smallest:" in report(scene.evidence(), faults)
 
 
 def test_evidence_of_nothing_is_without_fault() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.checker import Evidence, check, report
+from tests.chaos.faults import describe
 from tests.chaos.history import History
 from tests.chaos.kills import Aftermath, Strike, kill_during, kill_worker, moments, outage
 from tests.chaos.load import Load, Plan
@@ -26,8 +27,10 @@ Tell = Callable[[str], None]
 
 @pytest.fixture
 def seed() -> int:
-    """From CHAOS_SEED, or a new one; it is shown with whatever a test prints."""
-    return int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
+    """From CHAOS_SEED, or a new one; it is shown also when a test fails before it is judged."""
+    seed = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
+    print(f"CHAOS_SEED={seed}")  # noqa: T201
+    return seed
 
 
 @pytest.fixture
@@ -60,7 +63,9 @@ async def judge(history: History, journal: Path, killed: list[float], seed: int,
     rows = await stored(journal)
     evidence = Evidence(history.operations, rows, history.origin)
     faults = check(evidence)
-    assert not faults, f"seed {seed}: {report(evidence, faults)}"
+    told = journal.parent.parent / "faults"
+    told.write_text("\n\n".join(describe(fault) for fault in faults))
+    assert not faults, f"seed {seed}, all in {told}: {report(evidence, faults)}"
     over = max(operation.done for operation in history.operations if operation.answer is not None)
     outages = [outage(history, begin, end) for begin, end in pairwise([*killed, over])]
     unanswered = sum(operation.answer is None for operation in history.operations)
