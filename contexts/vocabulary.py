@@ -42,13 +42,17 @@ Text = Annotated[
 ]
 """One line for people to read: 1 to 200 characters, none of them a control character, the first no space."""
 
-ZoneName = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*(?!\n)$")]
+ZoneName = Annotated[
+    str, Meta(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*(?!\n)$", examples=["Asia/Tokyo"])
+]
 """A name as in the IANA time zone database: ``Europe/Berlin``. ``time_zone`` tells whether there is one."""
 
-TimeOfDay = Annotated[str, Meta(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+TimeOfDay = Annotated[str, Meta(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["09:00"])]
 """A local time of day, ``00:00`` to ``23:59``."""
 
-EndOfDay = Annotated[str, Meta(max_length=5, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+EndOfDay = Annotated[
+    str, Meta(max_length=5, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples=["22:00"])
+]
 """A local time of day by which something ends, ``00:00`` to ``24:00``."""
 
 

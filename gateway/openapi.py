@@ -120,7 +120,6 @@ def _path_parameter(endpoint: Described, name: str, schemas: Schemas) -> Schema:
         "minLength": 1,
         "maxLength": LONGEST_PARAMETER,
         "pattern": r"^[^/\\\x00-\x1f\x7f-\x9f]+$",
-        "not": {"enum": [".", ".."]},
         "examples": [f"{name}-1"],
     }
     if isinstance(endpoint, CommandEndpoint) and name in endpoint.decoder.filled:

@@ -9,7 +9,7 @@ from gateway.commands import CommandEndpoint
 from gateway.openapi_headers import headers as headers_of
 from gateway.openapi_schemas import REFERENCE, Schema, Schemas
 from gateway.problems import PROBLEM_TYPES, ProblemType
-from gateway.rejections import status_of
+from gateway.rejections import name_of, status_of
 
 ANY_REQUEST = (
     problems.MALFORMED_REQUEST,
@@ -64,29 +64,25 @@ def command_answers(endpoint: CommandEndpoint, schemas: Schemas) -> dict[str, An
     answers = {"200": json_answer("Done; no events: nothing to do.", body, ("ETag", "IdempotencyReplayed"))}
     if endpoint.route.creates:
         answers["201"] = json_answer("Created.", body, ("ETag", "Location", "IdempotencyReplayed"))
-    rejections: dict[int, list[Schema]] = {}
+    rejections: dict[int, dict[str, Schema]] = {}
     for kind in aggregate.rejections:
-        rejections.setdefault(status_of(kind), []).append(schemas.rejection(kind))
+        rejections.setdefault(status_of(kind), {})[name_of(kind)] = schemas.rejection(kind)
     return with_problems(answers, (*ANY_REQUEST, *ANY_COMMAND), rejections)
 
 
 def with_problems(
     answers: dict[str, Any],
     kinds: Sequence[ProblemType],
-    rejections: Mapping[int, list[Schema]] | None = None,
+    rejections: Mapping[int, Mapping[str, Schema]] | None = None,
 ) -> dict[str, Any]:
-    """``answers`` and, by status, every problem that may come instead."""
+    """``answers`` and every problem that may come instead; ``rejections`` are by status and name."""
     rejections = rejections or {}
     for status in sorted({kind.status for kind in kinds} | set(rejections)):
         here = [kind for kind in kinds if kind.status == status]
-        alternatives = list(rejections.get(status, ()))
-        if here:
-            alternatives.insert(0, _own_problem(here))
-        titles = [f"`{kind.name}`" for kind in here]
-        titles += [
-            f"`{schema['properties']['type']['const'].rpartition('/')[2]}`"
-            for schema in alternatives[bool(here) :]
-        ]
+        theirs = rejections.get(status, {})
+        alternatives = [_own_problem(here)] if here else []
+        alternatives += theirs.values()
+        titles = [f"`{name}`" for name in (*(kind.name for kind in here), *theirs)]
         headers = (("RetryAfter",) if any(kind.retry for kind in here) else ()) + (
             ("IdempotencyReplayed",) if status in rejections else ()
         )

@@ -1,5 +1,6 @@
 """JSON Schemas of everything a context takes and shows, for the OpenAPI document."""
 
+import re
 import typing
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,7 +9,6 @@ import msgspec
 
 from actors.manifest import AggregateManifest
 from contexts.vocabulary import Event, Get, Rejection
-from gateway.json_rules import INTEGERS
 from gateway.problems import FieldError
 from gateway.rejections import member_of, name_of, status_of, title_of
 
@@ -45,11 +45,11 @@ class Schemas:
         described = [t for t in self._types if _describable(t)]
         references, components = msgspec.json.schema_components(described, ref_template=REFERENCE)
         self._references = list(zip(described, references, strict=True))
-        self.components: dict[str, Schema] = {**_bounded(components), "Problem": PROBLEM}
+        self.components: dict[str, Schema] = {**_dressed(components), "Problem": PROBLEM}
 
     def of(self, kind: Any) -> Schema:
         """The schema of a type; anything at all when it has no JSON Schema."""
-        return next((_bounded(reference) for known, reference in self._references if known == kind), {})
+        return next((_dressed(reference) for known, reference in self._references if known == kind), {})
 
     def event(self, kind: type[Event]) -> Schema:
         """An event as it is shown everywhere."""
@@ -66,11 +66,14 @@ class Schemas:
         }
 
     def events(self, aggregate: AggregateManifest) -> Schema:
-        return {"type": "array", "items": {"oneOf": [self.event(kind) for kind in aggregate.events]}}
+        """Any events of an aggregate."""
+        alternatives = [self._named(kind, "Shown", self.event(kind)) for kind in aggregate.events]
+        return {"type": "array", "items": {"oneOf": alternatives}}
 
     def accepted(self, aggregate: AggregateManifest) -> Schema:
         """What a command's caller is told."""
-        return _object(version=VERSION, position=POSITION, events=self.events(aggregate))
+        accepted = _object(version=VERSION, position=POSITION, events=self.events(aggregate))
+        return self._named(aggregate.state, "Accepted", accepted)
 
     def state(self, state: Any) -> Schema:
         """A state, or a part of one, as a query shows it."""
@@ -90,13 +93,20 @@ class Schemas:
             "status": {"const": status_of(kind)},
         }
         properties.update({member_of(f.name): self.of(hints[f.name]) for f in fields})
-        return {
+        rejection = {
             "title": kind.__name__,
             "description": title_of(kind),
             "allOf": [{"$ref": REFERENCE.format(name="Problem")}],
             "properties": properties,
             "required": ["type", *(member_of(f.name) for f in fields)],
         }
+        return self._named(kind, "Problem", rejection)
+
+    def _named(self, kind: type, role: str, schema: Schema) -> Schema:
+        """A reference to the schema, which becomes a component: it is needed by many operations."""
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", f"{kind.__module__}.{kind.__qualname__}.{role}")
+        self.components[name] = schema
+        return {"$ref": REFERENCE.format(name=name)}
 
 
 def types_of(aggregates: Sequence[AggregateManifest], bodies: Iterable[type]) -> list[Any]:
@@ -125,19 +135,25 @@ def _describable(kind: Any) -> bool:
     return True
 
 
-def _bounded(schema: Any) -> Any:
-    """The same schema with the bounds that every integer has."""
+def _dressed(schema: Any, name: str = "") -> Any:
+    """The same schema with the width that integers have, and with examples where a pattern would else be
+    shown as random characters: the property's own name, if it fits."""
     if isinstance(schema, list):
-        return [_bounded(item) for item in schema]
+        return [_dressed(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    bounded = {key: _bounded(value) for key, value in schema.items()}
-    if bounded.get("type") == "integer":
-        if not bounded.keys() & {"minimum", "exclusiveMinimum"}:
-            bounded["minimum"] = INTEGERS.start
-        if not bounded.keys() & {"maximum", "exclusiveMaximum"}:
-            bounded["maximum"] = INTEGERS.stop - 1
-    return bounded
+    if schema.get("type") == "integer":
+        return {**schema, "format": "int64"}
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str) and "examples" not in schema and re.search(pattern, name):
+        return {**schema, "examples": [name]}
+    return {
+        key: _properties(value) if key == "properties" else _dressed(value) for key, value in schema.items()
+    }
+
+
+def _properties(properties: dict[str, Schema]) -> dict[str, Schema]:
+    return {name: _dressed(schema, name) for name, schema in properties.items()}
 
 
 def _object(**properties: Schema) -> Schema:

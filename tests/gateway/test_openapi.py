@@ -48,7 +48,7 @@ async def test_every_route_is_described_once_with_its_parameters() -> None:
         assert len(ids) == len(set(ids))
         move = paths["/notes/boards/{board}/notes/{note}/{place}"]["patch"]
         places = {p["name"]: p["schema"] for p in move["parameters"] if "name" in p and p["in"] == "path"}
-        assert places["place"] == {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
+        assert places["place"] == {"type": "integer", "format": "int64"}
         assert "requestBody" not in move
 
 
