@@ -23,8 +23,8 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
 
 @pytest.fixture(scope="session")
 def impatient_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Its commits wait half a second for a lock, and only ten events may wait for their commit."""
-    limits = ("commits.lock_seconds=0.5", "commits.queue=10", "commits.batch=5")
+    """Its commits wait a second for a lock, and only ten events may wait for their commit."""
+    limits = ("commits.lock_seconds=1", "commits.queue=10", "commits.batch=5")
     with playing(tmp_path_factory.mktemp("impatient"), *limits) as node:
         yield node
 

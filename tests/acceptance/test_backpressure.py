@@ -11,11 +11,16 @@ from tests.gateway.running import Running
 
 MAILBOX = 4
 IN_FLIGHT = 40
+ACTIVE = 128
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    limits = (f"entities.mailbox={MAILBOX}", f"gateway.in_flight={IN_FLIGHT}")
+    limits = (
+        f"entities.mailbox={MAILBOX}",
+        f"entities.active={ACTIVE}",
+        f"gateway.in_flight={IN_FLIGHT}",
+    )
     with playing(tmp_path_factory.mktemp("limits"), *limits) as node:
         yield node
 
@@ -120,3 +125,18 @@ async def test_health_is_answered_between_the_commands_of_a_busy_entity(client: 
     await work
     assert {reply.accepted().version for reply in done} == {1}
     assert len(seen) >= 6, "the loop never waits for more than a command or two"
+
+
+async def test_no_more_entities_live_than_may_and_nobody_notices(client: Client) -> None:
+    """Beside those that may live there are at most those that are at work."""
+    numbers, rounds = range(4 * ACTIVE), 3
+    for round in range(1, rounds + 1):
+        for first in range(0, len(numbers), IN_FLIGHT - 1):
+            places = [
+                client.post(f"/stagehand/props/seat{number}", {"where": f"row {round}"})
+                for number in numbers[first : first + IN_FLIGHT - 1]
+            ]
+            assert {reply.accepted().version for reply in await asyncio.gather(*places)} == {round}
+        assert 0 < await client.metric('butai_entities_active{context="stagehand"}') <= ACTIVE + IN_FLIGHT
+    for number in numbers[::50]:
+        assert (await client.get(f"/stagehand/props/seat{number}")).version == rounds

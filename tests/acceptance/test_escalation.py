@@ -9,8 +9,8 @@ from tests.acceptance.client import Client
 from tests.acceptance.theatre import playing, until
 from tests.gateway.running import Running
 
-RESTARTS = 20
-CLIENTS = 16
+RESTARTS = 100
+CLIENTS = 24
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,11 @@ async def test_a_restarted_shard_serves_on_under_load(client: Client) -> None:
     finally:
         stop.set()
         await asyncio.gather(*tasks)
-    assert (await client.get("/readyz")).status == 200
+
+    async def ready() -> bool:
+        return (await client.get("/readyz")).status == 200
+
+    await until(ready)
     for load in loads:
         told = [event["data"]["where"] for event in await client.history(load.path)]
         assert told == [str(number) for number in range(load.accepted)]
