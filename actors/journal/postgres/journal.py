@@ -1,12 +1,12 @@
 """The journal's port on PostgreSQL."""
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from actors.journal.port import Claim, Corrupted, Fold, Row, Snapshot
 from actors.journal.postgres.failures import FAILURES, failure
+from actors.journal.postgres.heads import Heads, runs_of
 from actors.journal.postgres.pool import Pool
 from actors.journal.postgres.reading import repeatable
 from actors.journal.postgres.replays import Replays
@@ -23,8 +23,6 @@ _LANES = {_WRITES: 2, _READS: 2}
 """Connections: an append and a claim may go on at once, and so may two reads."""
 _PAGE = 1_000
 """Rows that are fetched at once: more would keep the loop from everything else."""
-_NO_EVENTS: list[list[Any]] = [[] for _ in Row._fields]
-_NO_SNAPSHOTS: list[list[Any]] = [[] for _ in Snapshot._fields]
 
 
 class PostgresJournal:
@@ -33,6 +31,7 @@ class PostgresJournal:
     def __init__(self, pool: Pool, context: str, shards: int) -> None:
         self._pool = pool
         self._shards = shards
+        self._heads = Heads()
         self._replays = Replays(self._read, context, _LANES[_READS])
 
     @classmethod
@@ -79,7 +78,9 @@ class PostgresJournal:
             return [Claim(shard, epochs[shard], lasts[shard]) for shard in shards]
 
         # A claim that took effect unseen is harmless: the next one is higher still.
-        return await repeatable(self._pool, _WRITES, raised)
+        claims = await repeatable(self._pool, _WRITES, raised)
+        self._heads.claimed(claims)
+        return claims
 
     async def append(
         self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot] = ()
@@ -87,23 +88,22 @@ class PostgresJournal:
         """See ``port.Journal.append``."""
         if not epochs:
             return frozenset()
-        events = list(zip(*rows, strict=True)) or _NO_EVENTS
-        firsts = _first_sequences(events[0], events[1])
-        own = (list(epochs), list(epochs.values()), [firsts.get(shard) for shard in epochs])
-        kept = _NO_SNAPSHOTS
-        if snapshots:
-            newest = {(one.aggregate, one.id): one for one in snapshots}
-            kept = [list(column) for column in zip(*newest.values(), strict=True)]
+        runs = runs_of(rows)
+        unsure = self._heads.unsure(runs, epochs)
+        newest = {(one.aggregate, one.id): one for one in snapshots}
         sent = False
         try:
             async with self._pool.session(_WRITES) as session:
                 await session.prepare("append")
                 sent = True
-                [(held, out_of_order)] = await session.fetch("append", *own, *events, *kept)
+                [(held, out_of_order)] = await session.fetch(
+                    "append", list(epochs), list(epochs.values()), unsure, rows, list(newest.values())
+                )
         except FAILURES as error:
             raise failure(error, sent=sent) from error
         if out_of_order:
             raise Corrupted(f"the sequences of shards {sorted(out_of_order)} do not follow what is stored")
+        self._heads.moved(runs, epochs, held)
         return frozenset(epochs).difference(held)
 
     async def replay(self, aggregate: str, id: str, fold: Fold[T]) -> T:
@@ -142,16 +142,6 @@ class PostgresJournal:
 
     async def _read(self, name: str, *arguments: Any) -> list[Any]:
         return await repeatable(self._pool, _READS, lambda session: session.read(name, *arguments))
-
-
-def _first_sequences(shards: Sequence[int], sequences: Sequence[int]) -> dict[int, int]:
-    """The first sequence of each shard's rows, which follow each other. Raises ``Corrupted`` if not."""
-    firsts = dict(zip(reversed(shards), reversed(sequences), strict=True))
-    lasts = dict(zip(shards, sequences, strict=True))
-    for shard, count in Counter(shards).items():
-        if lasts[shard] - firsts[shard] + 1 != count:
-            raise Corrupted(f"the sequences of shard {shard} do not follow each other")
-    return firsts
 
 
 async def _warn_if_careless(session: Session, context: str) -> None:

@@ -1,6 +1,6 @@
 -- One group commit: the rows and snapshots of every shard whose epoch still holds, all or nothing.
--- $1 shards, $2 their epochs, $3 their first sequence here (null: no rows); $4 to $15 the columns of events;
--- $16 to $22 the columns of snapshots, at most one per entity.
+-- $1 shards, $2 their epochs, $3 their first sequence here if it is to be checked; $4 events; $5 snapshots, at
+-- most one per entity.
 -- Answers the shards that were held, and those whose first sequence is not the next one: then nothing is
 -- inserted.
 --
@@ -19,24 +19,20 @@ WITH held AS MATERIALIZED (
 out_of_order AS MATERIALIZED (
     SELECT shard
     FROM held
-    WHERE first <> 1 + coalesce((SELECT max(e.seq) FROM events AS e WHERE e.shard = held.shard), 0)
+    WHERE first IS NOT NULL
+        AND first <> 1 + coalesce((SELECT max(e.seq) FROM events AS e WHERE e.shard = held.shard), 0)
 ),
 inserted AS (
     INSERT INTO events
         (shard, seq, aggregate, id, version, type, command_id, fingerprint, at, by, trace, data)
     SELECT r.*
-    FROM unnest(
-        $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::bytea[],
-        $11::bytea[], $12::bigint[], $13::text[], $14::text[], $15::bytea[]
-    ) AS r (shard, seq, aggregate, id, version, type, command_id, fingerprint, at, by, trace, data)
+    FROM unnest($4::event[]) AS r
     WHERE r.shard = ANY (ARRAY(SELECT shard FROM held)) AND NOT EXISTS (SELECT FROM out_of_order)
 ),
 kept AS (
     INSERT INTO snapshots (shard, aggregate, id, version, seq, fingerprint, data)
     SELECT r.*
-    FROM unnest(
-        $16::integer[], $17::text[], $18::text[], $19::bigint[], $20::bigint[], $21::bytea[], $22::bytea[]
-    ) AS r (shard, aggregate, id, version, seq, fingerprint, data)
+    FROM unnest($5::snapshot[]) AS r
     WHERE r.shard = ANY (ARRAY(SELECT shard FROM held)) AND NOT EXISTS (SELECT FROM out_of_order)
     ON CONFLICT (aggregate, id) DO UPDATE SET
         shard = excluded.shard, version = excluded.version, seq = excluded.seq,
