@@ -120,11 +120,13 @@ def _path_parameter(endpoint: Described, name: str, schemas: Schemas) -> Schema:
         "minLength": 1,
         "maxLength": LONGEST_PARAMETER,
         "pattern": r"^[^/\\\x00-\x1f\x7f-\x9f]+$",
-        "examples": [f"{name}-1"],
     }
     if isinstance(endpoint, CommandEndpoint) and name in endpoint.decoder.filled:
         schema = _field_schema(endpoint.route.command, name, schemas)
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+    parameter: Schema = {"name": name, "in": "path", "required": True, "schema": schema}
+    if schema.get("type") == "string":
+        parameter["example"] = f"{name}-1"
+    return parameter
 
 
 def _field_schema(command: type[Command], wire: str, schemas: Schemas) -> Schema:

@@ -86,7 +86,7 @@ async def test_schemathesis_finds_no_server_error_and_no_undocumented_answer(
             cwd=tmp_path,
         )
         try:
-            output, _ = await asyncio.wait_for(found.communicate(), 90)
+            output, _ = await asyncio.wait_for(found.communicate(), 300)
         finally:
             if found.returncode is None:
                 found.kill()
