@@ -29,6 +29,7 @@ class Answers:
         if len(self._answers) > self.limit:
             self._answers.popitem(last=False)
 
-    def forget(self, key: bytes) -> None:
+    def forget(self, key: bytes | None) -> None:
         """The answer never came true."""
-        self._answers.pop(key, None)
+        if key is not None:
+            self._answers.pop(key, None)

@@ -287,9 +287,8 @@ class Committer:
         for ask, _, entity in batch.held:
             if concerns(entity.shard.number):
                 entity.shard.drop(entity)
-                if ask.key is not None:
-                    # Or a retry would be given an answer that never came true.
-                    entity.shard.answers.forget(ask.key)
+                # Or a retry would be given an answer that never came true.
+                entity.shard.answers.forget(ask.key or ask.command_id)
         for number in {row.shard for row in batch.rows}:
             if concerns(number):
                 self._shards[number].step_back()

@@ -80,7 +80,8 @@ class Entity(Actor):
 
     def _decide(self, ask: Ask) -> None:
         shard, kind = self.shard, self.kind
-        if ask.key is not None and self._answered_before(ask, ask.key):
+        name = ask.key or ask.command_id
+        if name is not None and self._answered_before(ask, name):
             return
         if ask.expected is not None and ask.expected != self.version:
             self._answer(
@@ -99,8 +100,8 @@ class Entity(Actor):
                 decision = kind.decide(self.state, ask.command)
             if isinstance(decision, Rejection):
                 answer: Answer = Rejected(self.version, decision)
-                if ask.key is not None:
-                    shard.answers.remember(ask.key, ask.fingerprint, answer)
+                if name is not None:
+                    shard.answers.remember(name, ask.fingerprint, answer)
                 self._answer(ask, answer)
             elif decision:
                 self._happen(ask, decision, at, moment)
@@ -114,7 +115,7 @@ class Entity(Actor):
         """Evolve at once, number the events and give them to the committer with their answer."""
         shard, kind = self.shard, self.kind
         state, version, seq = self.state, self.version, shard.seq
-        command_id = ask.key or shard.command_id()
+        command_id = ask.key or ask.command_id or shard.command_id()
         rows: list[Row] = []
         recorded: list[Recorded] = []
         for event in events:
@@ -142,7 +143,9 @@ class Entity(Actor):
         accepted = Accepted(version, reply_body(version, shard.position(seq), recorded))
         # From here on nothing can fail: entity, shard and batch change together.
         if ask.key is not None:
-            self._remember(ask, Use(ask.fingerprint or b"", self.version + 1, version, at), accepted)
+            self._remember(ask.key, Use(ask.fingerprint or b"", self.version + 1, version, at))
+        if ask.key is not None or ask.command_id is not None:
+            shard.answers.remember(command_id, ask.fingerprint, accepted)
         self.state, self.version, self.seq = state, version, seq
         shard.seq = seq
         ask.decided = True
@@ -174,34 +177,40 @@ class Entity(Actor):
         except Exception as error:  # noqa: BLE001 - whatever an author's code raises
             self._fail(ask, error)
 
-    def _answered_before(self, ask: Ask, key: bytes) -> bool:
-        """Answer from memory if the key was used; the first answer may still wait for its commit."""
-        use = None if self.keys is None else self.keys.find(key)
-        first = self.shard.answers.find(key)
+    def _answered_before(self, ask: Ask, name: bytes) -> bool:
+        """Answer from memory if the command is known by its key, or by its id when another worker has sent
+        it; the first answer may still wait for its commit."""
+        use = None if self.keys is None or ask.key is None else self.keys.find(name)
+        first = self.shard.answers.find(name)
         if use is None and first is None:
-            return False
+            if ask.attempt == 0 or ask.key is not None:
+                return False
+            # An owner that never answered may have committed it: its events carry the id.
+            self._look_up(ask)
+            return True
         fingerprint = use.fingerprint if use is not None else first and first[0]
         if fingerprint != ask.fingerprint:
             self._answer(ask, Refused(Reason.KEY_REUSED, "the key was used with another payload"))
         elif first is not None:
-            answer = first[1]
-            if isinstance(answer, Accepted):
-                self._answer(ask, Accepted(answer.version, answer.body, answer.changed, replayed=True))
-            elif isinstance(answer, Rejected):
-                self._answer(ask, Rejected(answer.version, answer.rejection, replayed=True))
+            self._answer(ask, _again(first[1], told=ask.key is not None))
         elif use is not None and self.batch is not None and not self.batch.committed:
             self.batch.then.append(lambda: self.shard.receive(ask))
         elif use is not None:
             # Too long ago for the worker's memory of answers: the journal has it.
-            self.shard.recollect(ask, use)
+            self.shard.recollect(ask, use.first, use.last)
         return True
 
-    def _remember(self, ask: Ask, use: Use, accepted: Accepted) -> None:
-        assert ask.key is not None
+    def _look_up(self, ask: Ask) -> None:
+        batch = self.batch
+        if batch is not None and not batch.committed:
+            batch.then.append(lambda: self.shard.receive(ask))
+        else:
+            self.shard.look_up(ask, self.version)
+
+    def _remember(self, key: bytes, use: Use) -> None:
         if self.keys is None:
             self.keys = self.kind.new_keys()
-        self.keys.remember(ask.key, use)
-        self.shard.answers.remember(ask.key, ask.fingerprint, accepted)
+        self.keys.remember(key, use)
 
     def _fail(self, ask: Ask, error: Exception) -> None:
         self.shard.failed(self, ask, error)
@@ -232,3 +241,12 @@ class Entity(Actor):
 
     def _due(self, version: int, size: int) -> int:
         return version + max(self.kind.settings.snapshot_every, size // BYTES_PER_EVENT)
+
+
+def _again(answer: Answer, *, told: bool) -> Answer:
+    """The first answer once more; that it is a repetition is told to who repeats by key."""
+    if told and isinstance(answer, Accepted):
+        return Accepted(answer.version, answer.body, answer.changed, replayed=True)
+    if told and isinstance(answer, Rejected):
+        return Rejected(answer.version, answer.rejection, replayed=True)
+    return answer

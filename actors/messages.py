@@ -109,5 +109,9 @@ class Ask(msgspec.Struct):
     trace: str | None = None
     part: Callable[..., Any] | None = None
     arguments: tuple[str, ...] = ()
+    command_id: bytes | None = None
+    """16 bytes, given by the region that sent the ask to another worker: it may come twice."""
+    attempt: int = 0
+    """How many times it was sent to an owner that never answered: the journal may have its events."""
     decided: bool = False
     """Set when the entity has decided: from then on a passed deadline means an unknown outcome."""

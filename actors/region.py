@@ -22,7 +22,6 @@ from actors.answers import Answers
 from actors.commit import Committer, reply
 from actors.journal.codec import UnreadableEvent
 from actors.journal.port import Journal, JournalError, Row
-from actors.keys import Use
 from actors.lease import Lease
 from actors.manifest import ContextManifest
 from actors.messages import Absent, Accepted, Ask, Reason, Refused, Shown
@@ -35,7 +34,11 @@ from actors.stage import Stage
 logger = logging.getLogger(__name__)
 
 ANSWERS = 10_000
-"""Answers to keyed commands a context keeps in memory per worker; about 4 MB."""
+"""Answers to keyed commands a context keeps in memory per worker beyond those that wait for their commit;
+about 4 MB."""
+
+PAGE = 500
+"""Events looked at in one go for a command that was sent before."""
 
 
 class History(msgspec.Struct, frozen=True):
@@ -81,7 +84,7 @@ class Region:
         self.clock = stage.clock.now
         self.wall = wall
         self.kinds = {n: AggregateType(a, settings.entities) for n, a in manifest.aggregates.items()}
-        self.answers = Answers(ANSWERS)
+        self.answers = Answers(ANSWERS + settings.commits.queue)
         self.recoveries = Recoveries(journal, self.kinds, settings.entities.recoveries)
         self.shards: dict[int, Shard] = {}
         self.committer = Committer(journal, self.shards, settings.commits, owner, self.elsewhere)
@@ -134,25 +137,52 @@ class Region:
             return _unreadable(error)
         return History(events, page[-1].version if page else after, len(rows) > limit)
 
-    def recollect(self, ask: Ask, use: Use) -> None:
-        """Give the first answer to a key again, from the journal."""
-        self._own(self._recollect(ask, use))
+    def recollect(self, ask: Ask, first: int, last: int) -> None:
+        """Give the first answer to a command again: the events from version ``first`` to ``last``."""
+        self._own(self._recollect(ask, first, last))
 
-    async def _recollect(self, ask: Ask, use: Use) -> None:
-        kind = self.kinds[ask.aggregate]
+    async def _recollect(self, ask: Ask, first: int, last: int) -> None:
         try:
-            rows: list[Row] = await self.journal.history(
-                ask.aggregate, ask.id, use.first - 1, use.last - use.first + 1
-            )
-            events = [kind.recorded(row) for row in rows]
+            rows = await self.journal.history(ask.aggregate, ask.id, first - 1, last - first + 1)
+            answer = self._acceptance(ask, rows)
         except (JournalError, UnreadableEvent) as error:
             reply(ask, _unreadable(error))
             return
-        body = reply_body(use.last, self._position(ask.aggregate, ask.id, rows[-1].seq), events)
-        answer = Accepted(use.last, body)
-        assert ask.key is not None
-        self.answers.remember(ask.key, ask.fingerprint, answer)
-        reply(ask, Accepted(use.last, body, replayed=True))
+        self.answers.remember(rows[-1].command_id, ask.fingerprint, answer)
+        reply(ask, msgspec.structs.replace(answer, replayed=ask.key is not None))
+
+    def _acceptance(self, ask: Ask, rows: Sequence[Row]) -> Accepted:
+        kind = self.kinds[ask.aggregate]
+        events = [kind.recorded(row) for row in rows]
+        version = rows[-1].version
+        return Accepted(
+            version, reply_body(version, self._position(ask.aggregate, ask.id, rows[-1].seq), events)
+        )
+
+    def look_up(self, ask: Ask, version: int) -> None:
+        """Find out whether a command that was sent before is in the journal, among the entity's events up
+        to ``version``: then its answer is given again, else it is decided."""
+        self._own(self._look_up(ask, version))
+
+    async def _look_up(self, ask: Ask, version: int) -> None:
+        # It was sent within the longest deadline there is, so older events need not be looked at.
+        oldest = self.wall() - int(2e6 * self.settings.gateway.deadline_limit)
+        try:
+            end = version
+            while end > 0:
+                rows = await self.journal.history(ask.aggregate, ask.id, max(0, end - PAGE), min(end, PAGE))
+                mine = [row for row in rows if row.command_id == ask.command_id]
+                if mine:
+                    self.recollect(ask, mine[0].version, mine[-1].version)
+                    return
+                if not rows or rows[0].at < oldest:
+                    break
+                end -= PAGE
+        except JournalError as error:
+            reply(ask, _unreadable(error))
+            return
+        ask.attempt = 0
+        self.tell(ask)
 
     def command_id(self) -> bytes:
         """16 bytes that no other command has: 8 of this worker's, 8 counted."""

@@ -73,6 +73,7 @@ class Shard(Actor):
         self.answers = region.answers
         self.command_id = region.command_id
         self.recollect = region.recollect
+        self.look_up = region.look_up
         self.entities: dict[EntityKey, Entity | Recovery | Quarantined] = {}
         self.waiting: list[Ask] = []
         self.failures: dict[EntityKey, list[float]] = {}
