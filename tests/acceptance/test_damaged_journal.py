@@ -34,6 +34,9 @@ FAULTY = {
 }
 """What is done to an event of the room of that name, and what the answer says of it."""
 
+REPLAYED_BADLY = {"crown": "Jammed", "veil": "Fainted"}
+"""Which event of the prop of that name becomes one on which ``evolve`` raises: an Exception, or worse."""
+
 BAD = 6
 """The version of the event that is changed."""
 
@@ -55,8 +58,9 @@ def prepare(node: Running) -> dict[str, Any]:
         for number in range(EVENTS - 1):
             assert node.call("POST", f"{path}/reservations", reservation(number))[0] == 201
         before[room] = node.call("GET", path)[1]
-    for where in ("stage", "wings"):
-        assert node.call("POST", "/stagehand/props/crown", {"where": where})[0] == 200
+    for prop in REPLAYED_BADLY:
+        for where in ("stage", "wings"):
+            assert node.call("POST", f"/stagehand/props/{prop}", {"where": where})[0] == 200
     return before
 
 
@@ -70,8 +74,11 @@ def damage(folder: Path) -> None:
         ask_file(file, "DELETE FROM snapshots WHERE id = ?", room)
         ask_file(file, f"UPDATE events SET {change} WHERE id = ? AND version = ?", room, BAD)
     stagehand = journal_of(folder, "stagehand")
-    ask_file(stagehand, "DELETE FROM snapshots WHERE id = 'crown'")
-    ask_file(stagehand, "UPDATE events SET type = 'Jammed', data = x'80' WHERE id = 'crown' AND version = 2")
+    for prop, event in REPLAYED_BADLY.items():
+        ask_file(stagehand, "DELETE FROM snapshots WHERE id = ?", prop)
+        ask_file(
+            stagehand, "UPDATE events SET type = ?, data = x'80' WHERE id = ? AND version = 2", event, prop
+        )
 
 
 @pytest.fixture(scope="module")
@@ -146,13 +153,19 @@ def test_the_journal_shows_an_event_that_the_context_cannot_read(room: str, dama
     assert events[BAD - 1]["type"] == FAULTY[room][1]
 
 
+WORSE = pytest.mark.xfail(
+    strict=True, reason="what is no Exception ends the journal's reader, and so the worker, at every request"
+)
+
+
+@pytest.mark.parametrize("prop", ["crown", pytest.param("veil", marks=WORSE)])
 async def test_an_event_on_which_the_context_fails_is_a_clear_problem_of_that_entity_alone(
-    client: Client,
+    prop: str, client: Client
 ) -> None:
-    path = "/stagehand/props/crown"
+    path = f"/stagehand/props/{prop}"
     for refused in (await client.get(path), await client.post(path, {"where": "box"})):
         assert (refused.status, refused.problem) == (500, "failed")
         assert "could not be replayed" in refused.detail
     assert (await client.get(f"{path}?version=1")).json["state"]["where"] == "stage"
     assert [event["type"] for event in await client.history(path)] == ["Placed", "Jammed"]
-    assert (await client.post("/stagehand/props/sceptre", {"where": "box"})).accepted().version == 1
+    assert (await client.post(f"/stagehand/props/not-{prop}", {"where": "box"})).accepted().version == 1

@@ -70,10 +70,10 @@ async def test_a_worker_killed_in_front_of_a_locked_journal_comes_back_when_it_i
 
 
 def test_a_worker_that_cannot_have_its_journal_says_so_in_one_line(tmp_path: Path) -> None:
-    with playing(tmp_path) as server:
-        assert server.stop() == 0
+    file = journal_of(tmp_path, "stagehand")
+    file.parent.mkdir()
     arguments = ["--set", CONTEXTS, "--set", IMPATIENT, "--set", "gateway.bind=127.0.0.1:0"]
-    with locked(journal_of(tmp_path, "stagehand")):
+    with locked(file):
         ended = butai(tmp_path, "up", *arguments, PYTHONPATH=str(ROOT))
     assert ended.returncode != 0
     (line,) = [
