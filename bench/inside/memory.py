@@ -18,7 +18,7 @@ JOURNAL = tracemalloc.Filter(False, "*/actors/journal/sqlite/*")
 async def measure(folder: Path, quick: bool) -> dict[str, list[float]]:
     """Bytes per entity, counted by tracemalloc."""
     path = folder / "memory.sqlite"
-    names = [f"m{number}" for number in range(5_000 if quick else 20_000)]
+    names = [f"m{number}" for number in range(3_000 if quick else 10_000)]
     journal = await SqliteJournal.open(path)
     await history.write(journal, history.events(names, range(1, EVENTS + 1)))
     await journal.close()
