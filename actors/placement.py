@@ -22,8 +22,8 @@ import msgspec
 DRAWS = 16
 """Scores drawn for the largest member at most; the best one counts, so more draws win more shards."""
 CANDIDATES = 5
-"""Strong scores per shard, on average, looked at in the first round. The result does not depend on it: what is
-left is settled from all scores."""
+"""Strong scores per shard, on average, looked at in the first round. What is left is settled from all scores,
+so the result does not depend on it."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
