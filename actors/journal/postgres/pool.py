@@ -104,7 +104,9 @@ class Pool:
         self._idle.clear()
 
     async def close(self) -> None:
-        """Wait for what is in use, as long as a call may take, and close everything."""
+        """Wait for what is in use, as long as a call may take, and close everything. May be called again."""
+        if self.closed:
+            return
         self.closed = True
         try:
             async with asyncio.timeout(3 * self._seconds):
