@@ -221,10 +221,12 @@ class Committer:
             self.trouble = ""
 
     async def _commit(self, batch: Batch) -> None:
+        shards = self._shards
+        # A snapshot may outlive its shard's stay here; its events are in the journal anyway.
+        batch.snapshots = [snapshot for snapshot in batch.snapshots if snapshot.shard in shards]
         if not batch.rows and not batch.snapshots:
             batch.end()
             return
-        shards = self._shards
         numbers = {row.shard for row in batch.rows}
         numbers.update(snapshot.shard for snapshot in batch.snapshots)
         epochs = {number: shards[number].epoch for number in numbers}

@@ -113,5 +113,7 @@ class Ask(msgspec.Struct):
     """16 bytes, given by the region that sent the ask to another worker: it may come twice."""
     attempt: int = 0
     """How many times it was sent to an owner that never answered: the journal may have its events."""
+    relayed: bool = False
+    """It came from another worker, which sends it on itself when the shard is not here."""
     decided: bool = False
     """Set when the entity has decided: from then on a passed deadline means an unknown outcome."""

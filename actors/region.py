@@ -27,6 +27,7 @@ from actors.manifest import ContextManifest
 from actors.messages import Absent, Accepted, Ask, Reason, Refused, Shown
 from actors.recovery import EntityKey, Recoveries
 from actors.replies import history_body, reply_body, state_body
+from actors.routing import Router
 from actors.settings import Settings
 from actors.shard import SWEEP, Quarantined, Shard, ShardState
 from actors.stage import Stage
@@ -88,6 +89,8 @@ class Region:
         self.recoveries = Recoveries(journal, self.kinds, settings.entities.recoveries)
         self.shards: dict[int, Shard] = {}
         self.committer = Committer(journal, self.shards, settings.commits, owner, self.elsewhere)
+        self.router: Router | None = None
+        """Brings asks to other workers; without one every shard is served here or not at all."""
         self.passivated = 0
         self.failures = 0
         self._addresses: list[ActorAddress | None] = [None] * journal.shards
@@ -106,7 +109,10 @@ class Region:
 
     def elsewhere(self, shard: int, ask: Ask) -> None:
         """Take an ask whose shard is not here, or not any more; nothing of it was done."""
-        ask.reply(Refused(Reason.MOVED, f"shard {shard} is not served here", retry_after=1.0))
+        if self.router is not None and not ask.relayed:
+            self.router.send(shard, ask)
+        else:
+            ask.reply(Refused(Reason.MOVED, f"shard {shard} is not served here", retry_after=1.0))
 
     async def state_at(self, aggregate: str, id: str, version: int) -> Shown | Absent | Refused:
         """The state an entity had at ``version``, replayed from its first event."""
@@ -273,12 +279,16 @@ class Region:
             logger.warning(
                 "a shard leaves unfinished", extra={"fields": {"shard": shard.position(shard.seq)}}
             )
-        shard.fence()
+        shard.abandon()
         await self.committer.settled()
+        self.forget(number)
+        return int(shard.epoch)
+
+    def forget(self, number: int) -> None:
+        """Let a fenced shard go; asks for it are routed from here on."""
+        shard = self.shards.pop(number)
         self._addresses[number] = None
-        del self.shards[number]
         self.stage.stop(shard.myAddress)
-        return shard.epoch
 
     async def drain(self, grace: float) -> None:
         """Take nothing new, finish what was taken, passivate; for ``grace`` seconds at most."""
@@ -321,7 +331,7 @@ async def open_region(
     lease: Lease | None = None,
     wall: Callable[[], int] = wall_clock,
 ) -> Region:
-    """A region whose shards are all claimed for ``owner``. Raises JournalError."""
+    """A region that serves every shard, all claimed for ``owner``. Raises JournalError."""
     region = Region(manifest, journal, stage, settings, owner, lease or Lease(), wall)
     try:
         await region.take(range(journal.shards))
