@@ -28,6 +28,10 @@ class SnapshotIgnored(Exception):
     """The snapshot does not fit this state's type or cannot be decoded: replay everything."""
 
 
+class ContextFault(Exception):
+    """An author's code raised what is no ``Exception``, such as SystemExit: it must end no thread of ours."""
+
+
 class Replayed(msgspec.Struct):
     """An entity as its journal tells it; version 0 if it has none."""
 
@@ -66,7 +70,15 @@ class AggregateType:
     def fold(self, snapshot: Snapshot | None, rows: Iterable[Row]) -> Replayed:
         """An entity's state from its snapshot and the rows after it.
 
-        Raises SnapshotIgnored, UnreadableEvent, or whatever ``evolve`` raises."""
+        Raises SnapshotIgnored, UnreadableEvent, or whatever exception ``evolve`` raises."""
+        try:
+            return self._fold(snapshot, rows)
+        except Exception:
+            raise
+        except BaseException as error:
+            raise ContextFault(repr(error)) from error
+
+    def _fold(self, snapshot: Snapshot | None, rows: Iterable[Row]) -> Replayed:
         replayed = self._start(snapshot)
         evolve, decode = self.evolve, self.codec.decode
         state, version, keys = replayed.state, replayed.version, replayed.keys
@@ -103,5 +115,10 @@ class AggregateType:
 
     def recorded(self, row: Row) -> Recorded:
         """A stored event as the outside sees it; raises UnreadableEvent."""
-        event = self.codec.decode(row.type, row.data)
+        try:
+            event = self.codec.decode(row.type, row.data)
+        except UnreadableEvent:
+            raise
+        except BaseException as error:
+            raise UnreadableEvent(f"{row.type}: its upcaster failed: {error!r}") from error
         return Recorded(row.version, self.names[type(event)][0], instant(row.at), event)

@@ -108,7 +108,7 @@ class Entity(Actor):
             else:
                 body = reply_body(self.version, shard.position(self.seq), [])
                 self._answer(ask, Accepted(self.version, body, changed=False))
-        except Exception as error:  # noqa: BLE001 - whatever an author's code raises
+        except BaseException as error:  # noqa: BLE001 - whatever an author's code raises, SystemExit too
             self._fail(ask, error)
 
     def _happen(self, ask: Ask, events: Sequence[Event], at: int, moment: datetime) -> None:
@@ -174,7 +174,7 @@ class Entity(Actor):
                 self._answer(ask, Absent(version))
             else:
                 self._answer(ask, Shown(version, state_body(version, self.shard.position(self.seq), shown)))
-        except Exception as error:  # noqa: BLE001 - whatever an author's code raises
+        except BaseException as error:  # noqa: BLE001 - whatever an author's code raises, SystemExit too
             self._fail(ask, error)
 
     def _answered_before(self, ask: Ask, name: bytes) -> bool:
@@ -212,7 +212,7 @@ class Entity(Actor):
             self.keys = self.kind.new_keys()
         self.keys.remember(key, use)
 
-    def _fail(self, ask: Ask, error: Exception) -> None:
+    def _fail(self, ask: Ask, error: BaseException) -> None:
         self.shard.failed(self, ask, error)
 
     def take_snapshot(self, batch: Batch) -> None:

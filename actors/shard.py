@@ -202,7 +202,7 @@ class Shard(Actor):
 
     # Failing ---------------------------------------------------------------------------------------------
 
-    def failed(self, entity: Entity, ask: Ask, error: Exception) -> None:
+    def failed(self, entity: Entity, ask: Ask, error: BaseException) -> None:
         """A bug in the context: the caller is told, the entity replayed without what was not decided."""
         name = type(ask.command).__name__ if ask.command is not None else "the query"
         ask.reply(Refused(Reason.FAILED, f"{name} failed because of a fault in the context"))
@@ -210,7 +210,7 @@ class Shard(Actor):
         self._supervise((entity.kind.name, entity.id), error, restart=True, entity=entity)
 
     def _supervise(
-        self, key: EntityKey, error: Exception, restart: bool, entity: Entity | None = None
+        self, key: EntityKey, error: BaseException, restart: bool, entity: Entity | None = None
     ) -> None:
         now = self.clock()
         limits = self.region.settings.supervision
@@ -294,6 +294,10 @@ class Shard(Actor):
         """Another owner has claimed the shard: nothing of it may stay."""
         if self.state is not ShardState.FENCED:
             logger.warning("shard fenced", extra={"fields": {"shard": self._prefix, "epoch": self.epoch}})
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Serve nothing any more, and send on what waits."""
         self.state = ShardState.FENCED
         self._clear()
         self._again(self._take(self.waiting))
@@ -339,6 +343,8 @@ class Shard(Actor):
         for found in [e for e in self.entities.values() if type(e) is Entity]:
             if now - found.used >= entities.idle and self._may_leave(found):
                 self.passivate(found)
+        if self.active > self._limit:
+            self._evict()
         window = self.region.settings.supervision.window
         self.failures = {k: t for k, ts in self.failures.items() if (t := within(ts, now, window))}
         self.wakeupAfter(self._period)

@@ -40,10 +40,6 @@ async def test_a_command_that_raises_is_named_and_its_entity_goes_on(client: Cli
         assert moved.accepted().version == number + 2
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an entity takes only an Exception for a failure: it keeps its state, the caller waits",
-)
 @pytest.mark.parametrize("way", ["quit", "faint"])
 async def test_a_command_that_raises_what_is_no_exception_harms_no_one_else(
     way: str, client: Client, server: Running
