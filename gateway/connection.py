@@ -110,6 +110,8 @@ class Connection(BaseProtocol):
         self._listener.dismiss(self)
         self._reading = Reading.ENDED
         self._queue.clear()
+        # The parser holds us: without this every connection would be left to the garbage collector.
+        self._parser = None
         if self._current is not None:
             # The command goes on: a client that hangs up must not leave it half done.
             self._current.connection = None

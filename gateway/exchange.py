@@ -116,6 +116,8 @@ class Exchange:
             return
         self.answered = True
         self.listener.answered(self, response)
+        # The ask holds our reply: without this every request would be left to the garbage collector.
+        self.ask = None
         connection = self.connection
         self.connection = None
         if connection is not None:
