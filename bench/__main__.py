@@ -41,7 +41,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help=f"one of {', '.join(NAMES)}; repeatable",
     )
-    add("--large", action="store_true", help="also with 5 million events in the journal: ten minutes, 3 GB")
+    add("--large", action="store_true", help="also with 5 million events in the journal: ten minutes, 2 GB")
     add("--data", type=Path, default=RESULTS, help="where journals go for the run (default: bench/results)")
     options = parser.parse_args(given)
     options.seconds = options.seconds or (2 if options.quick else 3)

@@ -12,6 +12,7 @@ from actors.messages import Answer, Ask, Shown
 from actors.region import Region, open_region
 from actors.settings import Settings
 from actors.stage import Stage
+from gateway.worker import settle_memory
 
 PATIENCE = 60.0
 AT_ONCE = 512
@@ -27,9 +28,7 @@ async def opened(path: Path, settings: Settings | None = None) -> AsyncIterator[
     try:
         context = manifest.load(["contexts.booking"])["booking"]
         region = await open_region(context, journal, stage, settings, "bench")
-        # As in a worker: what lives now lives for ever.
-        gc.collect()
-        gc.freeze()
+        settle_memory()
         try:
             yield region
             await region.drain(PATIENCE)

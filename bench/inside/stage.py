@@ -8,6 +8,7 @@ from typing import Any
 from thespian.actors import Actor
 
 from actors.stage import Stage
+from gateway.worker import settle_memory
 
 REPEATS = 7
 TURN = "turn"
@@ -47,6 +48,7 @@ class Idle(Actor):
 
 async def measure(folder: Path, quick: bool) -> dict[str, list[float]]:
     """Microseconds per round trip and per creation."""
+    settle_memory()
     count = 20_000 if quick else 100_000
     round_trips = [await _round_trip(count) for _ in range(REPEATS)]
     creations = [_creation(count) for _ in range(REPEATS)]
