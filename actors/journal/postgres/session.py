@@ -133,6 +133,6 @@ async def _first(tasks: Sequence["asyncio.Task[Session]"]) -> Session:
     for next_done in asyncio.as_completed(tasks):
         try:
             return await next_done
-        except FAILURES as error:
+        except (*FAILURES, ValueError) as error:
             reasons.append("timed out" if isinstance(error, TimeoutError) else str(error))
     raise JournalUnavailable(f"no PostgreSQL server that takes writes can be reached: {'; '.join(reasons)}")

@@ -22,7 +22,6 @@ _UNPRIVILEGED = "nobody"
 _PR_SET_PDEATHSIG = 1
 _SETTINGS = {
     "fsync": "off",  # a machine that crashes takes the test with it
-    "max_connections": "60",
     "shared_buffers": "32MB",
     "wal_level": "replica",
     "autovacuum": "off",
@@ -83,17 +82,23 @@ class Server:
     def start(self) -> None:
         """Until it takes connections."""
         settings = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
-        self._process = subprocess.Popen(
-            [program("postgres"), "-D", str(self.data), "-h", "127.0.0.1", "-p", str(self.port),
-             "-k", str(self.folder), *settings],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            cwd=self.folder, user=self._user(), preexec_fn=_end_with_parent,
-        )  # fmt: skip
+        command = [program("postgres"), "-D", str(self.data), "-h", "127.0.0.1", "-p", str(self.port)]
+        log = self.folder / "log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*command, "-k", str(self.folder), *settings],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.folder,
+                user=self._user(),
+                preexec_fn=_end_with_parent,
+            )
         until = time.monotonic() + START_SECONDS
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.stop()
-                raise RuntimeError(f"PostgreSQL did not start in {self.folder}")
+                raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')}")
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -121,11 +126,13 @@ class Server:
         return other
 
     def _ready(self) -> bool:
-        """The server says so itself, in the last line of this file."""
+        """The server says so itself, in its own file, which also tells it from an earlier one's."""
         try:
-            return (self.data / "postmaster.pid").read_text().split()[-1] == "ready"
-        except (OSError, IndexError):
+            words = (self.data / "postmaster.pid").read_text().split()
+        except OSError:
             return False
+        assert self._process is not None
+        return words[:1] == [str(self._process.pid)] and words[-1] in ("ready", "standby")
 
     def _own(self) -> None:
         if os.geteuid() == 0:

@@ -31,6 +31,8 @@ async def connected(server: Server, context: str) -> AsyncIterator[Any]:
 
 async def someone_waits_for_a_lock(connection: Any, context: str) -> bool:
     """A statement of this context's journal waits for a lock."""
+    # Within a transaction the first look would be the last.
+    await connection.execute("SELECT pg_stat_clear_snapshot()")
     found: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1 "
         "AND wait_event_type = 'Lock' AND state = 'active')",
