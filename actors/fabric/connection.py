@@ -124,12 +124,9 @@ class Connection:
         """Send what waits, then disconnect; within ``CLOSE_SECONDS``."""
         self._closing = True
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                while self._outgoing and self.connected:  # noqa: ASYNC110 - bounded by the timeout above
-                    await asyncio.sleep(0.001)
-                if self.connected:
-                    await self._client.flush()
-        except (TimeoutError, nats.errors.Error):
+            if self.connected:
+                await self.settle(CLOSE_SECONDS)
+        except (TimeoutError, Unreachable):
             logger.warning("the bus did not take what was left", extra={"fields": {"bus": self._name}})
         for task in self._tasks:
             task.cancel()
@@ -301,8 +298,12 @@ class Connection:
     async def settle(self, seconds: float = CONNECT_SECONDS) -> None:
         """Return when the server has handled all that was sent before. Raises Unreachable or TimeoutError."""
         try:
-            await self._client.flush(timeout=seconds)  # type: ignore[arg-type]
-        except (nats.errors.TimeoutError, nats.errors.FlushTimeoutError, TimeoutError) as error:
+            async with asyncio.timeout(seconds):
+                # The client's own flush overtakes what still waits for its writer.
+                while self._outgoing or self._client.pending_data_size:  # noqa: ASYNC110 - has a deadline
+                    await asyncio.sleep(0 if self.connected else 0.01)
+                await self._client.flush(timeout=seconds)  # type: ignore[arg-type]
+        except (TimeoutError, nats.errors.TimeoutError, nats.errors.FlushTimeoutError) as error:
             raise TimeoutError(f"the bus did not answer within {seconds:g} s") from error
         except nats.errors.Error as error:
             raise Unreachable(str(error) or type(error).__name__) from error

@@ -46,6 +46,9 @@ OVERHEAD = 160
 """Bytes of an ask or answer beside its payload, roughly."""
 SWEEP_SECONDS = 0.5
 """Between two looks for asks whose deadline has passed."""
+UNREADABLE = ".unreadable"
+"""Ends the subject on which a sender is told that its message could not be read: nothing of it was done. It
+is no envelope, because that is what the two do not agree on."""
 REPORTED = 256
 """Senders whose unreadable messages are remembered as logged."""
 
@@ -98,7 +101,7 @@ class Courier:
         self._number = secrets.randbits(48)
         self._message = 0
         self._pending: dict[int, _Pending] = {}
-        self._messages: dict[int, list[int]] = {}
+        self._messages: dict[int, set[int]] = {}
         """Which asks travelled in a message, while any of them is pending."""
         self._asks: dict[str, list[WireAsk]] = {}
         self._answers: dict[str, list[WireAnswer]] = {}
@@ -117,7 +120,7 @@ class Courier:
         """Be reachable when this returns. Raises Unreachable or TimeoutError."""
         self._connection.on_change.append(self._link_changed)
         subscribe = self._connection.subscribe
-        self._subscriptions.append(await subscribe(f"{self._inbox}.*", self._answers_arrived))
+        self._subscriptions.append(await subscribe(f"{self._inbox}.>", self._answers_arrived))
         self._subscriptions.append(await subscribe(f"{self._prefix}{self._worker}", self._asks_arrived))
 
     async def close(self) -> None:
@@ -130,7 +133,7 @@ class Courier:
             await subscription.unsubscribe()
         if self._sweep is not None:
             self._sweep.cancel()
-        self._give_up(list(self._pending), Undelivered.NO_ANSWER)
+        self._finish(list(self._pending), Undelivered.NO_ANSWER)
 
     # Asking ----------------------------------------------------------------------------------------------
 
@@ -170,8 +173,8 @@ class Courier:
         """It is dead: whatever was asked of it may have been done, and will not be answered."""
         gone = [number for number, pending in self._pending.items() if pending.worker == worker]
         unsent = {wire.number for wire in self._asks.pop(worker, ())}
-        self._give_up([n for n in gone if n in unsent], Undelivered.NOT_DELIVERED)
-        self._give_up([n for n in gone if n not in unsent], Undelivered.NO_ANSWER)
+        self._finish([n for n in gone if n in unsent], Undelivered.NOT_DELIVERED)
+        self._finish([n for n in gone if n not in unsent], Undelivered.NO_ANSWER)
         self._answers.pop(worker, None)
 
     def _flush_soon(self) -> None:
@@ -202,9 +205,9 @@ class Courier:
         try:
             self._connection.publish(f"{self._prefix}{worker}", data, f"{self._inbox}.{message}")
         except Unreachable:
-            self._give_up(numbers, Undelivered.NOT_DELIVERED)
+            self._finish(numbers, Undelivered.NOT_DELIVERED)
             return
-        self._messages[message] = numbers
+        self._messages[message] = set(numbers)
         for number in numbers:
             pending = self._pending.get(number)
             if pending is not None:
@@ -216,7 +219,13 @@ class Courier:
     async def _answers_arrived(self, message: Msg) -> None:
         if not message.data and message.headers is not None and message.headers.get("Status") == "503":
             numbers = self._messages.get(_last_number(message.subject), ())
-            self._give_up(list(numbers), Undelivered.NOT_DELIVERED)
+            self._finish(list(numbers), Undelivered.NOT_DELIVERED)
+            return
+        if message.subject.endswith(UNREADABLE):
+            why = message.data[:1000].decode(errors="replace")
+            self._report("?", f"our asks were unreadable to another worker: {why}")
+            numbers = self._messages.get(_last_number(message.subject.removesuffix(UNREADABLE)), ())
+            self._finish(list(numbers), Undelivered.NOT_DELIVERED)
             return
         try:
             batch = decode_answers(message.data)
@@ -224,10 +233,6 @@ class Courier:
             # What they answered stays pending until its deadline, or until the worker is known to be gone.
             self._report("?", str(error))
             return
-        if batch.unreadable:
-            self._report(batch.sender, f"our asks are unreadable there: {batch.unreadable}")
-            numbers = self._messages.get(_last_number(message.subject), ())
-            self._give_up(list(numbers), Undelivered.NOT_DELIVERED)
         for wire in batch.answers:
             pending = self._pending.get(wire.number)
             if pending is None or pending.worker != batch.sender:
@@ -236,9 +241,6 @@ class Courier:
                 [wire.number], self._codec.answer_from_wire(pending.context, pending.aggregate, wire)
             )
 
-    def _give_up(self, numbers: list[int], outcome: Undelivered) -> None:
-        self._finish(numbers, outcome)
-
     def _finish(self, numbers: list[int], outcome: Outcome) -> None:
         for number in numbers:
             pending = self._pending.pop(number, None)
@@ -246,10 +248,9 @@ class Courier:
                 continue
             travelled = self._messages.get(pending.message)
             if travelled is not None:
-                if len(travelled) == 1:
+                travelled.discard(number)
+                if not travelled:
                     del self._messages[pending.message]
-                elif travelled is not numbers:
-                    travelled.remove(number)
             try:
                 pending.answered(outcome)
             except Exception:
@@ -259,7 +260,7 @@ class Courier:
     def _expire(self) -> None:
         now = self._clock()
         late = [number for number, pending in self._pending.items() if pending.deadline <= now]
-        self._give_up(late, Undelivered.NO_ANSWER)
+        self._finish(late, Undelivered.NO_ANSWER)
         again = bool(self._pending) and not self._closed
         self._sweep = self._loop.call_later(SWEEP_SECONDS, self._expire) if again else None
 
@@ -267,8 +268,8 @@ class Courier:
         if not connected:
             # Answers may be lost with the link: better ask again, the owner knows what it has done.
             self._asks, unsent = {}, [wire.number for asks in self._asks.values() for wire in asks]
-            self._give_up(unsent, Undelivered.NOT_DELIVERED)
-            self._give_up(list(self._pending), Undelivered.NO_ANSWER)
+            self._finish(unsent, Undelivered.NOT_DELIVERED)
+            self._finish(list(self._pending), Undelivered.NO_ANSWER)
 
     # Being asked -----------------------------------------------------------------------------------------
 
@@ -337,9 +338,8 @@ class Courier:
         """Only to where workers wait for answers: a stranger's bytes must not choose who gets mail."""
         if not (reply.startswith(self._prefix) and reply.rpartition(".")[0].endswith(".answers")):
             return
-        data = encode(AnswerBatch(VERSION, self._worker, [], why[:1000]))
         try:
-            self._connection.publish(reply, data)
+            self._connection.publish(f"{reply}{UNREADABLE}", why[:1000].encode(errors="replace"))
         except Unreachable as error:
             logger.debug("a refusal could not be sent", extra={"fields": {"error": str(error)}})
 

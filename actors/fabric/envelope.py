@@ -100,8 +100,6 @@ class AnswerBatch(msgspec.Struct, frozen=True, array_like=True):
     version: int
     sender: WorkerId
     answers: Annotated[list[WireAnswer], msgspec.Meta(max_length=BATCH)]
-    unreadable: Annotated[str, msgspec.Meta(max_length=1024)] = ""
-    """Why the message that this one replies to could not be read: nothing of it was done."""
 
 
 class Unreadable(Exception):

@@ -69,7 +69,7 @@ def test_asks_arrive_as_they_were_sent(batch: AskBatch) -> None:
     assert decode_asks(encode(batch)) == batch
 
 
-@given(st.builds(AnswerBatch, st.just(1), workers, st.lists(wire_answers, max_size=5), texts))
+@given(st.builds(AnswerBatch, st.just(1), workers, st.lists(wire_answers, max_size=5)))
 def test_answers_arrive_as_they_were_sent(batch: AnswerBatch) -> None:
     assert decode_answers(encode(batch)) == batch
 
