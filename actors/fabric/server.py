@@ -120,7 +120,8 @@ class EmbeddedServer:
         libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
         def tie() -> None:
-            # In the child, before the program: nothing may be allocated or locked that a thread may hold.
+            # A group of its own, so that Ctrl-C in a terminal reaches the node alone.
+            os.setpgid(0, 0)
             if libc is not None:
                 libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
             if os.getppid() != parent:
@@ -133,7 +134,6 @@ class EmbeddedServer:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
                 preexec_fn=tie,
-                process_group=0,
                 pass_fds=self._inherited,
             )
         except OSError as error:
