@@ -116,13 +116,16 @@ def up(
 ) -> None:
     """Serve the contexts of cluster.yaml until Ctrl-C or SIGTERM.
 
-    Starts one worker, restarts it when it dies, and prints one line when it is ready. The first Ctrl-C lets
-    requests in flight finish, the second does not wait for them.
+    Starts the workers, restarts those that die, and prints one line when all are ready. The first Ctrl-C
+    lets requests in flight finish, the second does not wait for them.
     """
     import asyncio
 
     from actors import logs
+    from actors.fabric.server import ServerFailed
+    from actors.journal.port import JournalError
     from actors.node import Node, NodeFailed
+    from actors.shared_port import PortUnavailable
     from actors.worker_process import WorkerRefused
 
     settings = _settings(config, [*(sets or []), *([f"log={log}"] if log is not None else [])])
@@ -136,7 +139,7 @@ def up(
 
     try:
         asyncio.run(Node(settings, announce).run())
-    except (WorkerRefused, NodeFailed) as error:
+    except (WorkerRefused, NodeFailed, ServerFailed, PortUnavailable, JournalError) as error:
         raise Failed(str(error)) from error
     except OSError as error:
         raise Failed(f"the worker cannot be started: {error.strerror}") from error

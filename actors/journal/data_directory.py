@@ -11,7 +11,8 @@ _LOCK = "lock"
 
 
 class DataDirectory:
-    """Made if need be, and held by this object's process until ``close`` or its end, however it ends.
+    """Made if need be, and held by this object's process until ``close`` or its end, however it ends, and by
+    the children that inherited ``descriptor`` until theirs.
 
     The lock is the kernel's (flock), so nothing stale can be left behind. Raises ``DataDirectoryInUse``
     when another process holds it, ``JournalUnavailable`` when it cannot be made or written."""
@@ -32,6 +33,11 @@ class DataDirectory:
             raise DataDirectoryInUse(f"the data directory {path} is in use{by}") from error
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    @property
+    def descriptor(self) -> int:
+        """The lock's file descriptor: a child that inherits it holds the directory too, until it ends."""
+        return self._file
 
     def close(self) -> None:
         """Let another process have it. May be called again."""

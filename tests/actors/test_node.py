@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import restarts
+from actors.identity import Assignment
 from actors.node import Node, NodeFailed
 from actors.reports import Ready
 from actors.settings import GatewaySettings, NodeSettings, Settings
@@ -41,8 +42,9 @@ def serve():
 DRIVER = """
 import asyncio, sys
 from actors.node import Node
-from actors.settings import Settings
-asyncio.run(Node(Settings(), lambda _: print("ready", flush=True), "stand_in").run())
+from actors.settings import GatewaySettings, Settings
+settings = Settings(gateway=GatewaySettings(bind="127.0.0.1:0"), workers=int(sys.argv[1]))
+asyncio.run(Node(settings, lambda _: print("ready", flush=True), "stand_in").run())
 """
 
 
@@ -50,6 +52,7 @@ asyncio.run(Node(Settings(), lambda _: print("ready", flush=True), "stand_in").r
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Writes the module that the node runs as its worker; returns the folder it lies in."""
     root = Path(__file__).parents[2]
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{root}")
 
     def write(body: str) -> Path:
@@ -61,7 +64,9 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 def quick(**node: float) -> Settings:
     stated = {"backoff": 0.01, "backoff_limit": 0.01, **node}
-    return Settings(node=msgspec.convert(stated, NodeSettings), gateway=GatewaySettings(grace=10.0))
+    return Settings(
+        node=msgspec.convert(stated, NodeSettings), gateway=GatewaySettings(bind="127.0.0.1:0", grace=10.0)
+    )
 
 
 def alive(pid: int) -> bool:
@@ -80,19 +85,28 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     return False
 
 
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def children(pid: int, kind: str = "stand_in") -> list[int]:
+    """The node's workers, or its children of another kind."""
+    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child for child in found if kind in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def assignments(folder: Path) -> list[Assignment]:
+    """What the workers were told, in the order of their starts."""
+    return [
+        msgspec.json.decode(line, type=Assignment)
+        for line in (folder / "assignments").read_bytes().splitlines()
+    ]
 
 
 @pytest.fixture
-def driver() -> Iterator[Callable[[], subprocess.Popen[str]]]:
+def driver() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a node of its own process around the stand-in and waits until that is ready."""
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+    def start(workers: int = 1) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", DRIVER, str(workers)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         started.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -155,7 +169,7 @@ sys.exit(70)
 
 async def test_a_killed_worker_is_replaced_at_the_same_address(stand_in: Callable[[str], Path]) -> None:
     folder = stand_in("""
-(here / "settings").write_bytes(settings)
+(here / "assignments").open("ab").write(settings)
 (here / "pid").write_text(str(os.getpid()))
 serve()
 """)
@@ -167,8 +181,8 @@ serve()
         pids.append(int((folder / "pid").read_text()))
         os.kill(pids[-1], signal.SIGKILL)
     await asyncio.wait_for(readies.get(), 10)
-    bound = msgspec.json.decode((folder / "settings").read_bytes(), type=Settings).gateway.bind
-    assert bound == "127.0.0.1:4321"
+    assert len({assignment.settings.gateway.bind for assignment in assignments(folder)}) == 1
+    assert len({assignment.identity.worker for assignment in assignments(folder)}) == 4
     assert len(set(pids)) == 3
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(node, 10)
@@ -213,7 +227,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 ready()
 time.sleep(60)
 """)
-    settings = msgspec.structs.replace(quick(), gateway=GatewaySettings(grace=0.2))
+    settings = msgspec.structs.replace(quick(), gateway=GatewaySettings(bind="127.0.0.1:0", grace=0.2))
     with pytest.raises(NodeFailed, match=r"did not stop within 0\.2 s and was killed"):
         await Node(settings, lambda _: os.kill(os.getpid(), signal.SIGTERM), "stand_in").run()
     assert not alive(int((folder / "pid").read_text()))
@@ -244,7 +258,7 @@ while True:
 
 
 def test_the_worker_dies_with_a_node_that_was_killed(
-    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+    stand_in: Callable[[str], Path], driver: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stand_in("serve()")
     node = driver()
@@ -254,7 +268,7 @@ def test_the_worker_dies_with_a_node_that_was_killed(
 
 
 def test_the_worker_dies_by_the_pipe_alone_while_it_is_busy(
-    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+    stand_in: Callable[[str], Path], driver: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stand_in("""
 import ctypes
@@ -276,7 +290,7 @@ def test_a_worker_whose_node_is_already_gone_does_not_begin(tmp_path: Path) -> N
 
 
 def test_ctrl_c_in_a_terminal_stops_node_and_worker_in_order(
-    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+    stand_in: Callable[[str], Path], driver: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stand_in("serve()")
     node = driver()
@@ -292,12 +306,15 @@ def ignores(pid: int, number: signal.Signals) -> bool:
 
 
 def test_a_closed_terminal_ends_a_node_unless_nohup_said_otherwise(
-    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+    stand_in: Callable[[str], Path], driver: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stand_in("serve()")
     former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert ignores(driver().pid, signal.SIGHUP)
+        deaf = driver()
+        assert ignores(deaf.pid, signal.SIGHUP)
+        deaf.terminate()
+        assert deaf.wait(10) == 0
     finally:
         signal.signal(signal.SIGHUP, former)
     node = driver()

@@ -190,7 +190,7 @@ def test_an_unwritable_data_directory_is_one_line(data: str, tmp_path: Path) -> 
 
 def test_a_second_node_on_the_same_data_is_refused_in_one_line(node: Running) -> None:
     ended = butai(node.log.parent, "up", "--set", "gateway.bind=127.0.0.1:0")
-    assert one_line(ended) == f"butai: the data directory data is in use by process {node.worker()}"
+    assert one_line(ended) == f"butai: the data directory data is in use by process {node.process.pid}"
     assert node.serves()
 
 
