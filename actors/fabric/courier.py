@@ -84,7 +84,11 @@ class Courier:
         worker: str,
         deliver: Callable[[str, int, Ask], None],
         clock: Callable[[], float],
+        gather: float = 0.0,
     ) -> None:
+        """``gather``: seconds between two messages to the same workers at least. 0: each turn of the loop
+        sends its own. More makes messages fewer and larger while there is much to say; what comes after a
+        pause is sent at once all the same."""
         self.unreadable: Counter[str] = Counter()
         """Messages that could not be read, by sender's id or ``?``."""
         self.taken = 0
@@ -105,7 +109,9 @@ class Courier:
         """Which asks travelled in a message, while any of them is pending."""
         self._asks: dict[str, list[WireAsk]] = {}
         self._answers: dict[str, list[WireAnswer]] = {}
+        self._gather = gather
         self._flushing = False
+        self._flushed = float("-inf")
         self._closed = False
         self._sweep: asyncio.TimerHandle | None = None
         self._reported: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -178,12 +184,19 @@ class Courier:
         self._answers.pop(worker, None)
 
     def _flush_soon(self) -> None:
-        if not self._flushing:
-            self._flushing = True
+        if self._flushing:
+            return
+        self._flushing = True
+        wait = self._flushed + self._gather - self._loop.time() if self._gather else 0.0
+        if wait > 0:
+            self._loop.call_later(wait, self._flush)
+        else:
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flushing = False
+        if self._gather:
+            self._flushed = self._loop.time()
         if self._asks:
             waiting, self._asks = self._asks, {}
             for worker, asks in waiting.items():

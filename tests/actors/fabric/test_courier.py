@@ -103,6 +103,24 @@ async def test_what_one_turn_asks_of_a_worker_travels_in_one_message_and_so_do_t
     assert len(other.delivered) == 50
 
 
+async def test_asks_of_several_turns_may_be_gathered(connecting: Connect) -> None:
+    here, there = Office(await connecting("w1"), "w1"), Office(await connecting("w2"), "w2")
+    here.courier = Courier(
+        here.connection, EnvelopeCodec(manifests()), "venue", "w1", here.deliver, here.clock, gather=0.05
+    )
+    await here.courier.open()
+    await there.courier.open()
+    asks = await overhear(here, "butai.venue.worker.w2")
+    for _ in range(10):
+        here.send("w2", Cancel())
+        await asyncio.sleep(0)
+    await until(lambda: len(here.outcomes) == 10)
+    # The first did not wait; what came while it was fresh went together.
+    assert len(asks) == 2
+    await here.courier.close()
+    await there.courier.close()
+
+
 async def test_messages_are_bounded_and_nothing_is_lost(
     office: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
