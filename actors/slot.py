@@ -46,7 +46,7 @@ class Slot:
         number: int,
         settings: Settings,
         launch: Callable[[int], Awaitable[WorkerProcess]],
-        ready: Callable[["Slot", Ready], object],
+        ready: Callable[["Slot", WorkerProcess, Ready], object],
     ) -> None:
         self.number = number
         self.state = SlotState.STARTING
@@ -55,6 +55,9 @@ class Slot:
         self.last_words = ""
         """Why its worker died last; empty if none did."""
         self.process: WorkerProcess | None = None
+        """The one that is to serve from now on."""
+        self._former: WorkerProcess | None = None
+        """One that was replaced and has not ended yet."""
         self._settings = settings
         self._launch = launch
         self._ready = ready
@@ -72,8 +75,9 @@ class Slot:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the worker, if there is one."""
-        if self.process is not None:
-            self.process.signal(number)
+        for process in (self.process, self._former):
+            if process is not None:
+                process.signal(number)
 
     def replace(self) -> None:
         """Begin to start another worker, and stop this one once the other serves. When the other cannot
@@ -120,6 +124,7 @@ class Slot:
         try:
             self.process = process = await self._launch(self.number)
             reason = await self._until_ready(process)
+            self.state = SlotState.SERVING
             while reason is None:
                 await _first(process.ended(), self._leave.wait(), self._replace_it.wait())
                 if not process.lives:
@@ -127,7 +132,8 @@ class Slot:
                 if self.leaving:
                     await self._stop(process)
                     return "stopped"
-                self.process = process = await self._replace(process)
+                process = await self._replace(process)
+                self.state = SlotState.SERVING
             return reason
         finally:
             process_left, self.process = self.process, None
@@ -140,8 +146,7 @@ class Slot:
         await _first(process.ready(), self._leave.wait(), seconds=limit)
         if process.served is not None:
             self.served = True
-            self.state = SlotState.SERVING
-            self._ready(self, process.served)
+            self._ready(self, process, process.served)
             return None
         if self.leaving:
             return None
@@ -163,16 +168,16 @@ class Slot:
             if not self.leaving:
                 self.last_words = f"the successor could not start: {reason}"
                 log.error("worker not replaced", extra={"fields": {"slot": self.number, "reason": reason}})
-            self.state = SlotState.SERVING
             return former
+        self.process, self._former = successor, former
         try:
             await self._stop(former)
         except SlotFailed as failure:
             self.last_words = str(failure)
             log.error("replaced worker", extra={"fields": {"slot": self.number, "reason": str(failure)}})
-        except BaseException:
-            await successor.kill()
-            raise
+        finally:
+            await former.kill()
+            self._former = None
         return successor
 
     async def _stop(self, process: WorkerProcess) -> None:

@@ -111,9 +111,10 @@ class Slots:
         task = self._tasks[number] = asyncio.get_running_loop().create_task(slot.run(), name=f"slot-{number}")
         task.add_done_callback(lambda done: self._ended(slot, done))
 
-    def _ready(self, slot: Slot, ready: Ready) -> None:
+    def _ready(self, slot: Slot, process: WorkerProcess, ready: Ready) -> None:
         if self.serving:
-            log.info("worker ready", extra={"fields": {"slot": slot.number, **_names(slot)}})
+            names = {"slot": slot.number, "worker": process.worker, "pid": process.pid}
+            log.info("worker ready", extra={"fields": names})
             self._announce(ready)
         elif all(each.served for each in self.slots.values()):
             self.serving = True
@@ -130,8 +131,3 @@ class Slots:
                 log.error("slot given up", extra={"fields": {"slot": slot.number, "reason": str(error)}})
         elif not self._failure.done():
             self._failure.set_exception(error)
-
-
-def _names(slot: Slot) -> dict[str, object]:
-    process = slot.process
-    return {} if process is None else {"worker": process.worker, "pid": process.pid}

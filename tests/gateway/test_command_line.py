@@ -17,7 +17,10 @@ from gateway.command_line import main
 from gateway.journal_view import as_json, as_text
 from tests.gateway.running import BUTAI, CLEAN, SPACE, Running, alive, butai, eventually, running
 
-COMMANDS = ["up", "check", "journal", "book", "version"]
+COMMANDS = [
+    *("up", "check", "journal", "book", "version"),
+    *("status", "scale", "drain", "rolling-restart", "pin", "unpin", "release"),
+]
 SLOT = {"guest": "ada", "guests": 4, "start": "2027-01-15T10:00:00+09:00", "end": "2027-01-15T12:00:00+09:00"}
 
 
