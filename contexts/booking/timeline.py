@@ -52,6 +52,15 @@ class Timeline:
 
     def add(self, slot: Slot, id: str) -> None:
         """Put in a slot that meets nothing."""
+        if self._blocks and slot.start >= self._blocks[-1].ends[-1]:
+            # Behind all others, as most are in a history that is replayed.
+            starts, ends, ids = self._blocks[-1]
+            starts.append(slot.start)
+            ends.append(slot.end)
+            ids.append(id)
+            if len(starts) > BLOCK:
+                self._split(len(self._blocks) - 1)
+            return
         if not self._blocks:
             self._insert_block(0, Block([], [], []), slot.start)
         at = max(bisect_right(self._firsts, slot.start) - 1, 0)
