@@ -163,5 +163,5 @@ async def serving(
 async def until(condition: Callable[[], object]) -> None:
     """Wait until ``condition()`` is true."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.005)

@@ -15,7 +15,10 @@ from actors.stage import Stage
 from gateway.server import Gateway
 
 OPEN = b'{"capacity":16,"time_zone":"UTC","opens":"00:00","closes":"24:00"}'
-COMMAND = b"POST /booking/spaces/%%d HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+COMMAND = (
+    b"POST /booking/spaces/%%d HTTP/1.1\r\nHost: a\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+)
 
 
 @pytest.fixture
