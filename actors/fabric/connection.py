@@ -7,11 +7,12 @@ another worker must know whether anything was sent.
 """
 
 import asyncio
+import importlib.util
 import logging
 import random
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         if self.credentials is not None:
             if not Path(self.credentials).is_file():
                 raise Unreachable(f"fabric.credentials: {self.credentials} is no file")
+            if importlib.util.find_spec("nkeys") is None:
+                raise Unreachable("fabric.credentials: needs the package nkeys, which is not installed")
             options["user_credentials"] = self.credentials
         if self.ca is not None or self.certificate is not None:
             try:
@@ -101,18 +104,21 @@ class Connection:
         self._outgoing_bytes = 0
         self._wake: asyncio.Future[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._working: set[asyncio.Task[None]] = set()
 
     # Up and down -----------------------------------------------------------------------------------------
 
     async def open(self, deadline: float) -> None:
         """Connect within ``deadline`` seconds; raises Unreachable."""
-        try:
-            async with asyncio.timeout(deadline):
-                await self._connect()
-        except TimeoutError as error:
-            await self._client.close()
-            why = self.trouble or "no answer"
-            raise Unreachable(f"{', '.join(map(_public, self._access.urls))}: {why}") from error
+        self._access.options()
+        end, attempt = self._loop.time() + deadline, 0
+        while not await self._attempt(end - self._loop.time()):
+            left = end - self._loop.time()
+            if left <= 0:
+                servers = ", ".join(map(_public, self._access.urls))
+                raise Unreachable(f"{servers}: {self.trouble or 'no answer'}")
+            await asyncio.sleep(min(_delay(attempt), left))
+            attempt += 1
         self._tasks = [
             self._loop.create_task(self._keep(), name="fabric: keep the connection"),
             self._loop.create_task(self._write(), name="fabric: write"),
@@ -157,6 +163,8 @@ class Connection:
             disconnected_cb=down,
             reconnected_cb=up,
             closed_cb=closed,
+            # Or the first attempt goes on for ever, and cannot even be cancelled.
+            allow_reconnect=False,
             connect_timeout=CONNECT_SECONDS,  # type: ignore[arg-type]
             max_reconnect_attempts=-1,
             reconnect_time_wait=BACKOFF,  # type: ignore[arg-type]
@@ -168,6 +176,7 @@ class Connection:
             # Our own subjects are made of checked parts.
             skip_subject_validation=True,
         )
+        client.options["allow_reconnect"] = True
         for handler in self._handlers:
             await handler.subscribe(client)
         self._changed(True)
@@ -181,20 +190,44 @@ class Connection:
             while not self.connected:
                 await asyncio.sleep(_delay(attempt))
                 attempt += 1
-                try:
-                    async with asyncio.timeout(CONNECT_SECONDS):
-                        await self._connect()
-                except (OSError, TimeoutError, nats.errors.Error) as error:
-                    self.trouble = self.trouble or str(error) or type(error).__name__
-                    await self._close_client()
+                await self._attempt(CONNECT_SECONDS)
+
+    async def _attempt(self, seconds: float) -> bool:
+        try:
+            await self._within(self._connect(), min(seconds, CONNECT_SECONDS))
+        except (OSError, TimeoutError, nats.errors.Error) as error:
+            self.trouble = self.trouble or str(error) or type(error).__name__
+            await self._close_client()
+            return False
+        return True
 
     async def _close_client(self) -> None:
         client, self._client = self._client, Client()
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await client.close()
+            await self._within(client.close(), CLOSE_SECONDS)
         except (OSError, TimeoutError, nats.errors.Error) as error:
             logger.debug("closing the connection to the bus", exc_info=error)
+
+    async def _within(self, work: Coroutine[Any, Any, None], seconds: float) -> None:
+        """Do it within ``seconds``, or raise TimeoutError. nats-py swallows cancellations here and there, so
+        that a timeout around it may never come back."""
+        task = self._loop.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._worked)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=max(0.0, seconds))
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not done:
+            task.cancel()
+            raise TimeoutError(f"not done within {seconds:g} s")
+        task.result()
+
+    def _worked(self, task: "asyncio.Task[None]") -> None:
+        self._working.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.debug("connecting or closing failed", exc_info=task.exception())
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and not self._closing:

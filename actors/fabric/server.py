@@ -87,7 +87,10 @@ class EmbeddedServer:
     async def start(self) -> None:
         """Return when it takes connections; raises ServerFailed."""
         program = binary()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServerFailed(f"cannot use {self._folder}: {error.strerror}") from error
         for attempt in range(3):
             # Between drawing a free port and using it somebody else may have taken it.
             self.port = _free_port()

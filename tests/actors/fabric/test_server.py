@@ -155,6 +155,8 @@ async def test_a_folder_that_cannot_be_written_is_told_in_a_line(tmp_path: Path)
     with pytest.raises(ServerFailed, match="cannot write") as failed:
         await EmbeddedServer(blocker, "venue").start()
     assert "\n" not in str(failed.value)
+    with pytest.raises(ServerFailed, match="cannot use"):
+        await EmbeddedServer(Path("/dev/null/nats"), "venue").start()
 
 
 async def test_odd_paths_are_quoted(tmp_path: Path) -> None:
