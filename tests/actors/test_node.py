@@ -16,7 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import restarts
+from actors.fabric.connection import Access, Msg, connect
+from actors.fabric.membership import death_notice
 from actors.identity import Assignment
+from actors.journal.data_directory import DataDirectory
+from actors.journal.port import DataDirectoryInUse
 from actors.node import Node, NodeFailed
 from actors.reports import Ready
 from actors.settings import GatewaySettings, NodeSettings, Settings
@@ -287,6 +291,124 @@ def test_a_worker_whose_node_is_already_gone_does_not_begin(tmp_path: Path) -> N
     program = "from actors import lifeline; lifeline.tie(1 << 22); print('alive')"
     ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False)
     assert (ended.returncode, ended.stdout) == (1, b"")
+
+
+async def test_ready_is_told_once_when_all_workers_are(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "assignments").open("ab").write(settings)
+serve()
+""")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    settings = msgspec.structs.replace(quick(), workers=3)
+    node = asyncio.create_task(Node(settings, readies.put_nowait, "stand_in").run())
+    await asyncio.wait_for(readies.get(), 10)
+    told = [assignment.identity for assignment in assignments(folder)]
+    assert sorted(identity.slot for identity in told) == [0, 1, 2]
+    assert len({identity.worker for identity in told}) == 3
+    assert len({(identity.node, identity.bus, identity.token) for identity in told}) == 1
+    assert all(identity.fresh and identity.token for identity in told)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+    assert readies.empty()
+
+
+async def test_one_of_three_workers_is_replaced_and_is_not_fresh(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "assignments").open("ab").write(settings)
+serve()
+""")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    settings = msgspec.structs.replace(quick(), workers=3)
+    node = asyncio.create_task(Node(settings, readies.put_nowait, "stand_in").run())
+    await asyncio.wait_for(readies.get(), 10)
+    before = children(os.getpid())
+    os.kill(before[1], signal.SIGKILL)
+    await asyncio.wait_for(readies.get(), 10)
+    after = children(os.getpid())
+    assert {before[0], before[2]} < set(after)
+    assert len(after) == 3
+    assert [assignment.identity.fresh for assignment in assignments(folder)] == [True, True, True, False]
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+
+
+async def test_when_one_worker_cannot_be_kept_alive_the_others_may_finish(
+    stand_in: Callable[[str], Path],
+) -> None:
+    folder = stand_in("""
+import json
+slot = json.loads(settings)["identity"]["slot"]
+if slot == 1:
+    ready()
+    time.sleep(0.2)
+    sys.exit(70)
+def finish(*_):
+    (here / f"finished-{slot}").touch()
+    os._exit(0)
+signal.signal(signal.SIGTERM, finish)
+ready()
+time.sleep(60)
+""")
+    settings = msgspec.structs.replace(quick(restarts=1), workers=2)
+    with pytest.raises(NodeFailed, match="gave up: the worker died 2 times, .* exit status 70"):
+        await Node(settings, lambda _: None, "stand_in").run()
+    assert (folder / "finished-0").exists()
+
+
+async def test_a_death_is_told_to_the_cluster_at_once(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "assignments").open("ab").write(settings)
+serve()
+""")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    node = asyncio.create_task(Node(quick(), readies.put_nowait, "stand_in").run())
+    await asyncio.wait_for(readies.get(), 10)
+    (assignment,) = assignments(folder)
+    identity = assignment.identity
+    connection = await connect(Access(urls=identity.bus, token=identity.token), "test")
+    deaths: asyncio.Queue[bytes] = asyncio.Queue(8)
+
+    async def hear(message: Msg) -> None:
+        deaths.put_nowait(message.data)
+
+    subject, notice = death_notice(identity.cluster, [identity.worker])
+    await connection.subscribe(subject, hear)
+    (worker,) = children(os.getpid())
+    os.kill(worker, signal.SIGKILL)
+    assert await asyncio.wait_for(deaths.get(), 10) == notice
+    await connection.close()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+
+
+async def test_a_bus_of_others_is_not_started(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "assignments").open("ab").write(settings)
+serve()
+""")
+    settings = msgspec.structs.replace(quick(), bus="nats://127.0.0.1:1, tls://127.0.0.1:2")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    node = asyncio.create_task(Node(settings, readies.put_nowait, "stand_in").run())
+    await asyncio.wait_for(readies.get(), 10)
+    (assignment,) = assignments(folder)
+    assert assignment.identity.bus == ("nats://127.0.0.1:1", "tls://127.0.0.1:2")
+    assert (assignment.identity.token, assignment.identity.fresh) == (None, False)
+    assert children(os.getpid(), "nats-server") == []
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+
+
+def test_the_data_is_free_only_when_the_workers_are_gone(stand_in: Callable[[str], Path]) -> None:
+    stand_in("")
+    with DataDirectory(Path("data")) as held:
+        child = subprocess.Popen(["sleep", "60"], pass_fds=(held.descriptor,))
+    try:
+        with pytest.raises(DataDirectoryInUse):
+            DataDirectory(Path("data"))
+    finally:
+        child.kill()
+        child.wait()
+    DataDirectory(Path("data")).close()
 
 
 def test_ctrl_c_in_a_terminal_stops_node_and_worker_in_order(
