@@ -350,7 +350,7 @@ ready()
 time.sleep(60)
 """)
     settings = msgspec.structs.replace(quick(restarts=1), workers=2)
-    with pytest.raises(NodeFailed, match="gave up: the worker died 2 times, .* exit status 70"):
+    with pytest.raises(NodeFailed, match=r"gave up: the worker died 2 times, .* exit status 70"):
         await Node(settings, lambda _: None, "stand_in").run()
     assert (folder / "finished-0").exists()
 
