@@ -194,6 +194,6 @@ def test_two_processes_that_append_under_one_epoch_are_found_out(store: Store, p
 
     with pytest.raises(Corrupted, match="by_shard"):
         go_on()
-    with pytest.raises(Corrupted, match="follows|ends at"):
+    with pytest.raises(Corrupted, match=r"follows|ends at"):
         other.claim([1], "b", at_once)
     other.close()
