@@ -19,12 +19,12 @@ _CLOSE_SECONDS = 30.0
 class Job:
     """One call: ``run`` makes the result, unless the thread's ``work`` takes jobs of its kind together."""
 
-    __slots__ = ("_undecided", "begun", "error", "future", "patience", "result", "run")
+    __slots__ = ("_undecided", "begun", "error", "future", "result", "run", "since")
 
     def __init__(self, run: Callable[[], Any]) -> None:
         self.run = run
         self.begun = False
-        self.patience: asyncio.TimerHandle | None = None
+        self.since = 0.0
         self._undecided = [self]
         self.result: Any = None
         self.error: BaseException | None = None
@@ -90,7 +90,8 @@ class JobThread:
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._pending: set[Job] = set()
+        self._pending: dict[Job, None] = {}
+        self._watch: asyncio.TimerHandle | None = None
         self._dead: str | None = None
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
@@ -111,9 +112,11 @@ class JobThread:
             raise JournalUnavailable(self._dead)
         if len(self._pending) >= self._limit:
             raise JournalUnavailable(f"{self.name}: {self._limit} calls are waiting already")
-        self._pending.add(job)
+        self._pending[job] = None
         if self._patience is not None:
-            job.patience = self._loop.call_later(self._patience, self._lose_patience, job)
+            job.since = self._loop.time()
+            if self._watch is None:
+                self._watch = self._loop.call_later(self._patience, self._lose_patience, self._patience)
         self._queue.put(job)
         return job.future
 
@@ -127,11 +130,18 @@ class JobThread:
         if self._thread.is_alive():
             _log.error("%s still waits for a lock and is left behind", self.name)
 
-    def _lose_patience(self, job: Job) -> None:
-        # The job stays pending until the thread has passed over it: it still takes up the queue.
-        if job.withdraw() and not job.future.done():
-            waited = f"{self.name}: another process holds the journal's lock, {self._patience:g} s waited"
-            job.future.set_exception(JournalUnavailable(waited))
+    def _lose_patience(self, patience: float) -> None:
+        """One timer for all jobs, as one for each costs more than a tenth of a small commit."""
+        self._watch = None
+        now = self._loop.time()
+        for job in self._pending:
+            if job.since + patience > now:
+                self._watch = self._loop.call_at(job.since + patience, self._lose_patience, patience)
+                return
+            # It stays pending until the thread has passed over it: it still takes up the queue.
+            if job.withdraw() and not job.future.done():
+                waited = f"{self.name}: another process holds the journal's lock, {patience:g} s waited"
+                job.future.set_exception(JournalUnavailable(waited))
 
     def _main(self) -> None:
         reason = "the journal is closed"
@@ -178,9 +188,7 @@ class JobThread:
 
     def _deliver(self, jobs: list[Job]) -> None:
         for job in jobs:
-            self._pending.discard(job)
-            if job.patience is not None:
-                job.patience.cancel()
+            self._pending.pop(job, None)
             if job.future.done():
                 continue
             if job.error is not None:
@@ -190,9 +198,9 @@ class JobThread:
 
     def _ended(self, reason: str) -> None:
         self._dead = self._dead or reason
+        if self._watch is not None:
+            self._watch.cancel()
         for job in self._pending:
-            if job.patience is not None:
-                job.patience.cancel()
             if not job.future.done():
                 job.future.set_exception(JournalUnavailable(reason))
         self._pending.clear()

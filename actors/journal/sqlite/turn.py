@@ -7,6 +7,7 @@ another, and single commits took seconds.
 
 import ctypes
 import fcntl
+import mmap
 import os
 import time
 from pathlib import Path
@@ -21,7 +22,9 @@ _flock.argtypes = (ctypes.c_int, ctypes.c_int)
 _flock.restype = ctypes.c_int
 
 
-_POLL_SECONDS = 0.002
+_POLL_SECONDS = 0.001
+_FRONT_SECONDS = 0.5
+"""How long whoever is next in line may stay there before it is taken for stopped."""
 
 
 class FileLock:
@@ -55,35 +58,70 @@ class FileLock:
 
 
 class Turn:
-    """Held by the process that writes. Two locks make it fair: only the holder of the first waits for the
-    second, so whoever has just written cannot take it again before those who wait."""
+    """Held by the process that writes. It only orders the processes: what they do to the file is protected
+    by SQLite's own lock.
+
+    Two locks make it fair: only the holder of the first, the next in line, waits for the second, so whoever
+    has just written cannot have it again before. As long as nobody waits, which a byte of shared memory
+    tells, the first lock is left alone. If whoever is next in line was killed, the byte stays set and the
+    next writer clears it; if it was stopped, the others pass it by."""
 
     def __init__(self, path: Path) -> None:
-        self._queue = FileLock(path.with_name(path.name + "-queue"))
+        line = path.with_name(path.name + "-queue")
+        self._front = FileLock(line)
         try:
+            self._waiting = _shared_byte(line)
             self._writing = FileLock(path.with_name(path.name + "-writer"))
         except BaseException:
-            self._queue.close()
+            self._front.close()
             raise
+        self._patience = _FRONT_SECONDS
+        self._passed_by = False
+
+    @property
+    def wanted(self) -> bool:
+        """A process waits for its turn, or was killed while it did."""
+        return self._waiting[0] != 0
 
     def try_take(self) -> bool:
         """Take the turn if nobody has it or waits for it."""
-        if not self._queue.try_take():
+        if self._waiting[0] == 0:
+            return self._writing.try_take()
+        if not self._front.try_take():
             return False
         try:
+            self._waiting[0] = 0
             return self._writing.try_take()
         finally:
-            self._queue.free()
+            self._front.free()
 
     def take(self) -> None:
         """Wait for the turn. There is no deadline here, see ``thread.Job.begin``."""
-        if not self._queue.try_take():
-            self._queue.take()
+        if self._waiting[0] == 0 and self._writing.try_take():
+            return
+        if not self._come_to_the_front():
+            self._passed_by = True
+            return
         try:
-            if not self._writing.try_take():
-                self._writing.take()
+            self._waiting[0] = 1
+            self._writing.take()
         finally:
-            self._queue.free()
+            self._waiting[0] = 0
+            self._front.free()
+
+    def _come_to_the_front(self) -> bool:
+        """False if whoever is there does not move. Polls, as the kernel's locks know no deadline; there is
+        at least one commit to come before, so that nothing is lost by it."""
+        if self._front.try_take():
+            return True
+        until = time.monotonic() + self._patience
+        while time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+            if self._front.try_take():
+                self._patience = _FRONT_SECONDS
+                return True
+        self._patience = _POLL_SECONDS
+        return False
 
     def take_within(self, seconds: float) -> None:
         """Poll for the turn, for what is not worth a place in the queue. Raises ``JournalUnavailable``."""
@@ -95,7 +133,10 @@ class Turn:
 
     def free(self) -> None:
         """Let the next process write."""
-        self._writing.free()
+        if self._passed_by:
+            self._passed_by = False
+        else:
+            self._writing.free()
 
     def __enter__(self) -> "Turn":
         self.take()
@@ -108,5 +149,20 @@ class Turn:
 
     def close(self) -> None:
         """Let go of the files."""
+        self._waiting.close()
         self._writing.close()
-        self._queue.close()
+        self._front.close()
+
+
+def _shared_byte(path: Path) -> mmap.mmap:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if os.fstat(file).st_size == 0:
+                # Written, not only made longer: on a full disk it fails here and not at the first access.
+                os.pwrite(file, b"\0", 0)
+            return mmap.mmap(file, 1)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise JournalUnavailable(f"cannot use the journal's lock {path}: {error.strerror}") from error

@@ -3,6 +3,7 @@
 import asyncio
 import queue
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from actors.journal.port import JournalUnavailable, Row
 from actors.journal.sqlite import SqliteJournal
 from actors.journal.sqlite.heads import Heads
 from actors.journal.sqlite.store import Store
-from actors.journal.sqlite.turn import FileLock, Turn
+from actors.journal.sqlite.turn import Turn
 from actors.settings import JournalSettings
 from tests.actors.journal.conformance import SHARDS, replayed, row, seen
 
@@ -275,6 +276,29 @@ async def test_a_turn_that_is_never_over_is_unavailable_and_ends_with_its_proces
         await journal.close()
 
 
+def test_one_that_is_stopped_while_it_waits_for_its_turn_is_passed_by(
+    path: Path, request: pytest.FixtureRequest
+) -> None:
+    store, turn = Store(path, SHARDS, 1.0, stretch=64), Turn(path)
+    [claim] = store.claim([1], "a", lambda: None)
+    turn.take()
+    waiting: subprocess.Popen[str] = request.getfixturevalue("holder")
+    give_up = time.monotonic() + PATIENCE
+    while not turn.wanted:
+        assert time.monotonic() < give_up
+    waiting.send_signal(signal.SIGSTOP)
+    turn.free()
+    for seq in range(1, 21):
+        store.append([row(1, seq, "x", seq)], {1: claim.epoch}, (), lambda: None)
+    waiting.kill()
+    waiting.wait(PATIENCE)
+    assert turn.wanted
+    store.append([row(1, 21, "x", 21)], {1: claim.epoch}, (), lambda: None)
+    assert not turn.wanted
+    turn.close()
+    store.close()
+
+
 async def append_patiently(journal: SqliteJournal, one: Row, epoch: int) -> frozenset[int]:
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -286,7 +310,6 @@ async def append_patiently(journal: SqliteJournal, one: Row, epoch: int) -> froz
 
 def test_whoever_has_written_does_not_write_again_before_one_that_waits(path: Path) -> None:
     first, second = Turn(path), Turn(path)
-    queued = FileLock(path.with_name(path.name + "-queue"))
     first.take()
     over = threading.Event()
 
@@ -296,15 +319,32 @@ def test_whoever_has_written_does_not_write_again_before_one_that_waits(path: Pa
 
     thread = threading.Thread(target=wait_and_write)
     thread.start()
-    while queued.try_take():
-        queued.free()
+    give_up = time.monotonic() + PATIENCE
+    while not first.wanted:
+        assert time.monotonic() < give_up
     first.free()
     assert not first.try_take()
     over.set()
     first.take()
     thread.join()
     first.free()
-    for one in (first, second, queued):
+    assert not first.wanted
+    for one in (first, second):
+        one.close()
+
+
+def test_a_place_in_the_queue_that_a_killed_process_has_left_is_given_up(path: Path) -> None:
+    turn, other = Turn(path), Turn(path)
+    path.with_name(path.name + "-queue").write_bytes(b"\1")
+    assert turn.wanted
+    with turn:
+        assert not other.wanted
+        assert not other.try_take()
+    path.with_name(path.name + "-queue").write_bytes(b"\1")
+    assert other.try_take()
+    assert not turn.wanted
+    other.free()
+    for one in (turn, other):
         one.close()
 
 
