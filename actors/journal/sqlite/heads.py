@@ -1,6 +1,6 @@
 """What one process remembers of the file: epochs, the sequences of its shards, and how far everything is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import apsw
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from actors.journal.port import Corrupted, Row
 from actors.journal.sqlite.connection import select
 from actors.journal.sqlite.statements import sql
-from actors.journal.sqlite.tail import Located, Tail
+from actors.journal.sqlite.tail import Key, Located, Placed, Tail
 
 _CHUNK = 10_000
 
@@ -89,11 +89,12 @@ class Heads:
                 return found
             after = rows[-1][0]
 
-    def follows(self, rows: Sequence[Row]) -> Mapping[int, int]:
-        """The sequences after ``rows``, which are of held shards. Raises ``Corrupted`` if they do not follow
-        what is there."""
+    def follows(self, rows: Sequence[Row]) -> list[Placed]:
+        """Where ``rows``, which are of held shards, belong. Raises ``Corrupted`` if they do not follow what
+        is there."""
+        placed: list[Placed] = []
         sequences: dict[int, int] = {}
-        versions: dict[tuple[str, str], int | None] = {}
+        versions: dict[Key, int | None] = {}
         version_of, known = self.tail.version_of, self.sequences
         for row in rows:
             shard, seq, aggregate, id, version, *_ = row
@@ -110,12 +111,15 @@ class Heads:
             if newest is not None and version != newest + 1:
                 raise _out_of_order(row, f"version {newest + 1} comes next")
             versions[key] = version
-        return sequences
+            placed.append((shard, seq, key, version))
+        return placed
 
-    def appended(self, rows: Sequence[Row], sequences: Mapping[int, int], last: int) -> None:
-        """``rows`` are committed, the last of them at position ``last``."""
-        self.tail.add(last - len(rows) + 1, rows)
-        self.sequences.update(sequences)
+    def appended(self, placed: Sequence[Placed], last: int) -> None:
+        """Those are committed, the last of them at position ``last``."""
+        self.tail.add(last - len(placed) + 1, placed)
+        sequences = self.sequences
+        for shard, seq, _, _ in placed:
+            sequences[shard] = seq
         self.last = max(self.last, last)
 
 

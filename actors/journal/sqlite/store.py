@@ -119,7 +119,7 @@ class Store:
 
     def _commit(self, rows: Sequence[Row], snapshots: Sequence[Snapshot], begin: Callable[[], None]) -> bool:
         """True if committed, False if others have claimed since the epochs were read."""
-        sequences = self.heads.follows(rows)
+        placed = self.heads.follows(rows)
         statements = _statements(rows)
         last: int | None = None
         try:
@@ -135,7 +135,7 @@ class Store:
             self._doubtful = not isinstance(error, apsw.BusyError)
             raise failure(error, writing=True) from error
         if last is not None:
-            self.heads.appended(rows, sequences, last)
+            self.heads.appended(placed, last)
         return last is not None
 
     def _write(self, statements: Statements, snapshots: Sequence[Snapshot]) -> int | None:

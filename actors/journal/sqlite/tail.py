@@ -10,16 +10,15 @@ so no lock is needed; what makes it right is the order of steps:
 - the indexes grow in the order of sequences and versions, so index and tail together have no gap.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 Key = tuple[str, str]
 """(aggregate, id)."""
 Located = tuple[int, int, int, str, str, int]
 """(position, shard, seq, aggregate, id, version)."""
 
-Named = Sequence[Any]
-"""Begins with shard, seq, aggregate, id, version, as ``port.Row`` does."""
+Placed = tuple[int, int, Key, int]
+"""(shard, seq, entity, version)."""
 
 _FREED_AT_ONCE = 2_048
 
@@ -39,18 +38,17 @@ class Stretch:
         """The highest position."""
         self.size = 0
 
-    def add(self, position: int, rows: Iterable[Named]) -> None:
-        """Note rows that follow those here, at ``position`` and the positions after it."""
+    def add(self, position: int, events: Iterable[Placed]) -> None:
+        """Note events that follow those here, at ``position`` and the positions after it."""
         entities, shards, keys = self.entities, self.shards, self.keys
         first = position
-        for shard, seq, aggregate, id, version, *_ in rows:
+        for shard, seq, key, version in events:
             of_shard = shards.get(shard)
             if of_shard is None:
                 shards[shard] = [seq, position]
                 keys[shard] = []
             else:
                 of_shard.append(position)
-            key = (aggregate, id)
             of_entity = entities.get(key)
             if of_entity is None:
                 entities[key] = [version, position]
@@ -94,13 +92,13 @@ class Tail:
         """How many events are here."""
         return sum(one.size for one in self._stretches)
 
-    def add(self, position: int, rows: Iterable[Named]) -> None:
-        """Note rows at ``position`` and the positions after it."""
+    def add(self, position: int, events: Iterable[Placed]) -> None:
+        """Note events at ``position`` and the positions after it."""
         recent = self._stretches[-1]
         if recent.size >= self._stretch:
             recent = Stretch()
             self._stretches = (*self._stretches, recent)
-        recent.add(position, rows)
+        recent.add(position, events)
 
     def version_of(self, key: Key) -> int | None:
         """An entity's newest version, if that is known here."""
@@ -119,8 +117,8 @@ class Tail:
         else:
             recent = recent.copy()
         last = recent.last
-        for position, *event in events:
-            recent.add(position, (event,))
+        for position, shard, seq, aggregate, id, version in events:
+            recent.add(position, ((shard, seq, (aggregate, id), version),))
         recent.last = max(last, recent.last)
         self._stretches = (*(one for one in before if one.size), recent)
 
