@@ -57,6 +57,9 @@ class Checkpointer:
             self._dirty.clear()
             try:
                 self._checkpoint()
+            except apsw.BusyError:
+                # Another process changed the log's index at that moment; the next try is soon.
+                self._dirty.set()
             except apsw.Error as error:
                 # The log only grows until the next try; commits report a full or failing disk themselves.
                 _log.warning("checkpoint failed: %s", error)
