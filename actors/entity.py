@@ -182,6 +182,9 @@ class Entity(Actor):
         it; the first answer may still wait for its commit."""
         use = None if self.keys is None or ask.key is None else self.keys.find(name)
         first = self.shard.answers.find(name)
+        if use is not None and first is not None and isinstance(first[1], Rejected):
+            # Rejected here, then accepted where the shard was meanwhile: what happened is in the journal.
+            first = None
         if use is None and first is None:
             if ask.attempt == 0 or ask.key is not None:
                 return False

@@ -112,6 +112,16 @@ async def test_a_retry_of_a_rejected_command_gets_the_rejection_again(house: Hou
     assert again == Rejected(first.version, first.rejection, replayed=True)
 
 
+async def test_what_the_journal_holds_outweighs_a_remembered_rejection(house: House) -> None:
+    rejected = await house.ask(Add(200), key=KEY)
+    house.region.answers.forget(KEY)
+    first = await house.ask(Add(1), key=KEY)
+    assert isinstance(first, Accepted)
+    house.region.answers.remember(KEY, b"8 bytes.", rejected)
+    assert await house.ask(Add(1), key=KEY) == Accepted(1, first.body, replayed=True)
+    assert await house.value() == 1
+
+
 @pytest.mark.parametrize("snapshot_every", [2, 1000])
 async def test_a_retry_after_a_crash_gets_the_first_answer(build: Build, snapshot_every: int) -> None:
     entities = {"snapshot_every": snapshot_every}
