@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from actors.batch import Batch, Held, reply
 from actors.journal.port import (
     Corrupted,
     Journal,
@@ -31,58 +32,19 @@ from actors.journal.port import (
     Row,
     Snapshot,
 )
-from actors.messages import Answer, Ask, Reason, Refused
+from actors.messages import Ask, Reason, Refused
 from actors.settings import JournalSettings
 
 if TYPE_CHECKING:
-    from actors.entity import Entity
     from actors.shard import Shard
 
 logger = logging.getLogger(__name__)
-
-Held = tuple[Ask, Answer, "Entity"]
 
 PROBE_SECONDS = 1.0
 """Between two looks at a journal in trouble."""
 
 _RECLAIM_BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Seconds between attempts to claim again; the last one repeats until the journal is back."""
-
-
-class Batch:
-    """Events on their way into one commit, and the answers that wait for it."""
-
-    __slots__ = ("committed", "held", "rows", "snapshots", "then", "waiting_for_snapshot")
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.held: list[Held] = []
-        self.waiting_for_snapshot: list[Entity] = []
-        self.snapshots: list[Snapshot] = []
-        self.then: list[Callable[[], None]] = []
-        """What waits for the batch's end, whatever it is."""
-        self.committed = False
-        """True once its events are durable, or known never to be."""
-
-    def answer(self) -> None:
-        """Let every held answer go, in order."""
-        for ask, answer, _ in self.held:
-            reply(ask, answer)
-        self.end()
-
-    def end(self) -> None:
-        """Its fate is settled."""
-        self.committed = True
-        for callback in self.then:
-            callback()
-
-
-def reply(ask: Ask, answer: Answer) -> None:
-    """Answer; a caller whose reply fails must not stop the others'."""
-    try:
-        ask.reply(answer)
-    except Exception:
-        logger.exception("a reply could not be taken")
 
 
 class Committer:

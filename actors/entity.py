@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from thespian.actors import Actor
 
 from actors.aggregate import AggregateType, Replayed
-from actors.commit import Batch
+from actors.batch import Batch
 from actors.journal.codec import encode_event, encode_state, pack_snapshot
 from actors.journal.port import Row, Snapshot
 from actors.keys import Use
@@ -109,7 +109,7 @@ class Entity(Actor):
                 body = reply_body(self.version, shard.position(self.seq), [])
                 self._answer(ask, Accepted(self.version, body, changed=False))
         except BaseException as error:  # noqa: BLE001 - whatever an author's code raises, SystemExit too
-            self._fail(ask, error)
+            self.shard.failed(self, ask, error)
 
     def _happen(self, ask: Ask, events: Sequence[Event], at: int, moment: datetime) -> None:
         """Evolve at once, number the events and give them to the committer with their answer."""
@@ -175,7 +175,7 @@ class Entity(Actor):
             else:
                 self._answer(ask, Shown(version, state_body(version, self.shard.position(self.seq), shown)))
         except BaseException as error:  # noqa: BLE001 - whatever an author's code raises, SystemExit too
-            self._fail(ask, error)
+            self.shard.failed(self, ask, error)
 
     def _answered_before(self, ask: Ask, name: bytes) -> bool:
         """Answer from memory if the command is known by its key, or by its id when another worker has sent
@@ -188,35 +188,32 @@ class Entity(Actor):
         if use is None and first is None:
             if ask.attempt == 0 or ask.key is not None:
                 return False
-            # An owner that never answered may have committed it: its events carry the id.
-            self._look_up(ask)
+            if not self._comes_back(ask):
+                # An owner that never answered may have committed it: its events carry the id.
+                self.shard.look_up(ask, self.version)
             return True
         fingerprint = use.fingerprint if use is not None else first and first[0]
         if fingerprint != ask.fingerprint:
             self._answer(ask, Refused(Reason.KEY_REUSED, "the key was used with another payload"))
         elif first is not None:
             self._answer(ask, _again(first[1], told=ask.key is not None))
-        elif use is not None and self.batch is not None and not self.batch.committed:
-            self.batch.then.append(lambda: self.shard.receive(ask))
-        elif use is not None:
+        elif use is not None and not self._comes_back(ask):
             # Too long ago for the worker's memory of answers: the journal has it.
             self.shard.recollect(ask, use.first, use.last)
         return True
 
-    def _look_up(self, ask: Ask) -> None:
+    def _comes_back(self, ask: Ask) -> bool:
+        """Whether the ask must come again after the commit: the journal cannot tell everything yet."""
         batch = self.batch
-        if batch is not None and not batch.committed:
-            batch.then.append(lambda: self.shard.receive(ask))
-        else:
-            self.shard.look_up(ask, self.version)
+        if batch is None or batch.committed:
+            return False
+        batch.then.append(lambda: self.shard.receive(ask))
+        return True
 
     def _remember(self, key: bytes, use: Use) -> None:
         if self.keys is None:
             self.keys = self.kind.new_keys()
         self.keys.remember(key, use)
-
-    def _fail(self, ask: Ask, error: BaseException) -> None:
-        self.shard.failed(self, ask, error)
 
     def take_snapshot(self, batch: Batch) -> None:
         """Add a snapshot to the batch that commits this very version; later, if it is not that one."""

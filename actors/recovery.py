@@ -6,8 +6,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from actors.aggregate import AggregateType, Replayed, SnapshotIgnored
-from actors.journal.port import Journal
-from actors.messages import Ask
+from actors.journal.codec import UnreadableEvent
+from actors.journal.port import Journal, JournalError
+from actors.messages import Ask, Reason, Refused
 
 if TYPE_CHECKING:
     from actors.shard import Shard
@@ -100,3 +101,12 @@ class Recoveries:
                 extra={"fields": {"aggregate": kind.name, "id": id, "why": str(reason)}},
             )
             return await self._journal.replay_all(kind.name, id, kind.fold)
+
+
+def unreplayed(error: Exception) -> Refused:
+    """What callers are told when an entity, or something of its past, cannot be had from the journal."""
+    if isinstance(error, UnreadableEvent):
+        return Refused(Reason.UNREADABLE, f"the entity's journal cannot be read: {error}")
+    if isinstance(error, JournalError):
+        return Refused(Reason.JOURNAL_UNAVAILABLE, str(error), 1.0)
+    return Refused(Reason.FAILED, "the entity could not be replayed: a fault in the context")

@@ -19,13 +19,13 @@ from thespian.actors import ActorAddress
 
 from actors.aggregate import AggregateType, Replayed
 from actors.answers import Answers
-from actors.commit import Committer, reply
-from actors.journal.codec import UnreadableEvent
+from actors.batch import reply
+from actors.commit import Committer
 from actors.journal.port import Journal, JournalError, Row
 from actors.lease import Lease
 from actors.manifest import ContextManifest
 from actors.messages import Absent, Accepted, Ask, Reason, Refused, Shown
-from actors.recovery import EntityKey, Recoveries
+from actors.recovery import EntityKey, Recoveries, unreplayed
 from actors.replies import history_body, reply_body, state_body
 from actors.routing import Router
 from actors.settings import Settings
@@ -119,11 +119,11 @@ class Region:
         kind = self.kinds[aggregate]
         try:
             past: Replayed = await self.journal.replay_all(aggregate, id, kind.fold, version)
-        except (JournalError, UnreadableEvent) as error:
-            return _unreadable(error)
+        except JournalError as error:
+            return unreplayed(error)
         except Exception as error:
-            logger.exception("a past state could not be replayed", exc_info=error)
-            return Refused(Reason.FAILED, "the entity could not be replayed: a fault in the context")
+            logger.exception("a past state could not be replayed")
+            return unreplayed(error)
         if past.version == 0:
             return Absent(0)
         if past.version < version:
@@ -139,8 +139,8 @@ class Region:
                 return Absent(0)
             page = rows[:limit]
             events = history_body([kind.recorded(row) for row in page])
-        except (JournalError, UnreadableEvent) as error:
-            return _unreadable(error)
+        except JournalError as error:
+            return unreplayed(error)
         return History(events, page[-1].version if page else after, len(rows) > limit)
 
     def recollect(self, ask: Ask, first: int, last: int) -> None:
@@ -151,8 +151,8 @@ class Region:
         try:
             rows = await self.journal.history(ask.aggregate, ask.id, first - 1, last - first + 1)
             answer = self._acceptance(ask, rows)
-        except (JournalError, UnreadableEvent) as error:
-            reply(ask, _unreadable(error))
+        except JournalError as error:
+            reply(ask, unreplayed(error))
             return
         self.answers.remember(rows[-1].command_id, ask.fingerprint, answer)
         reply(ask, msgspec.structs.replace(answer, replayed=ask.key is not None))
@@ -185,7 +185,7 @@ class Region:
                     break
                 end -= PAGE
         except JournalError as error:
-            reply(ask, _unreadable(error))
+            reply(ask, unreplayed(error))
             return
         ask.attempt = 0
         self.tell(ask)
@@ -339,9 +339,3 @@ async def open_region(
         await region.close()
         raise
     return region
-
-
-def _unreadable(error: JournalError) -> Refused:
-    if isinstance(error, UnreadableEvent):
-        return Refused(Reason.UNREADABLE, f"the entity's journal cannot be read: {error}")
-    return Refused(Reason.JOURNAL_UNAVAILABLE, str(error), 1.0)

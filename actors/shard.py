@@ -16,10 +16,9 @@ from thespian.actors import Actor, WakeupMessage
 
 from actors.aggregate import Replayed
 from actors.entity import Entity
-from actors.journal.codec import UnreadableEvent
-from actors.journal.port import Claim, JournalError
+from actors.journal.port import Claim
 from actors.messages import Absent, Ask, Reason, Refused
-from actors.recovery import EntityKey, Recovery
+from actors.recovery import EntityKey, Recovery, unreplayed
 from actors.supervision import Escalate, Quarantine, supervise, within
 
 if TYPE_CHECKING:
@@ -185,12 +184,7 @@ class Shard(Actor):
             self._again(asks)
             return
         del self.entities[recovery.key]
-        if isinstance(error, UnreadableEvent):
-            refusal = Refused(Reason.UNREADABLE, f"the entity's journal cannot be read: {error}")
-        elif isinstance(error, JournalError):
-            refusal = Refused(Reason.JOURNAL_UNAVAILABLE, str(error), 1.0)
-        else:
-            refusal = Refused(Reason.FAILED, "the entity could not be replayed: a fault in the context")
+        refusal = unreplayed(error)
         for ask in asks:
             ask.reply(refusal)
         if refusal.reason is not Reason.JOURNAL_UNAVAILABLE:
