@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from actors.node import Node, NodeFailed
 from actors.reports import Ready
 from actors.settings import GatewaySettings, NodeSettings, Settings
 from actors.worker_process import WorkerRefused, describe
+from tests.gateway.running import alive, eventually
 
 BEGIN = """
 import os, signal, sys, time
@@ -62,22 +62,6 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 def quick(**node: float) -> Settings:
     stated = {"backoff": 0.01, "backoff_limit": 0.01, **node}
     return Settings(node=msgspec.convert(stated, NodeSettings), gateway=GatewaySettings(grace=10.0))
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def children(pid: int) -> list[int]:

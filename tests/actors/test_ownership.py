@@ -9,7 +9,7 @@ import pytest
 
 from actors.messages import Accepted, Answer, Shown
 from actors.ownership import LEASE_SECONDS, MARGIN_SECONDS
-from tests.actors.cluster import Cluster
+from tests.actors.cluster import Cluster, Worker
 from tests.actors.house import Add
 
 Make = Callable[..., Cluster]
@@ -31,6 +31,17 @@ async def make() -> AsyncIterator[Make]:
 
 async def versions(cluster: Cluster, id: str) -> list[int]:
     return [row.version for row in await cluster.journal.history("counter", id, 0, 10_000)]
+
+
+async def one_who_asks_another(cluster: Cluster) -> Worker:
+    """Worker "two", which owns nothing: worker "one" owns everything."""
+    await cluster.join("one", alone=True)
+    await cluster.balanced()
+    (two,) = await cluster.join("two")
+    cluster.active.remove("two")
+    cluster.tell()
+    await cluster.balanced()
+    return two
 
 
 async def test_the_first_worker_owns_everything_at_once_when_it_is_alone(make: Make) -> None:
@@ -149,12 +160,7 @@ async def test_a_silent_owner_is_waited_for_until_its_lease_has_ended(make: Make
 @pytest.mark.parametrize("committed", [True, False])
 async def test_a_command_whose_owner_dies_unheard_happens_once(make: Make, committed: bool) -> None:
     cluster = make(shards=1)
-    await cluster.join("one", alone=True)
-    await cluster.balanced()
-    (two,) = await cluster.join("two")
-    cluster.active.remove("two")
-    cluster.tell()
-    await cluster.balanced()
+    two = await one_who_asks_another(cluster)
     two.carrier.lose_answers = True
     if not committed:
         cluster.journal.gate.clear()
@@ -174,12 +180,7 @@ async def test_a_command_whose_owner_dies_unheard_happens_once(make: Make, commi
 
 async def test_a_command_that_arrives_twice_at_one_owner_happens_once(make: Make) -> None:
     cluster = make(shards=1)
-    await cluster.join("one", alone=True)
-    await cluster.balanced()
-    (two,) = await cluster.join("two")
-    cluster.active.remove("two")
-    cluster.tell()
-    await cluster.balanced()
+    two = await one_who_asks_another(cluster)
     two.carrier.lose_answers = True
     answer = two.tell(Add(1))
     await asyncio.sleep(0.05)
