@@ -38,9 +38,12 @@ class Batch:
         self.end()
 
     def end(self) -> None:
-        """Its fate is settled."""
+        """Its fate is settled. An entity remembers its last batch until it is asked again, so this one must
+        let go of what it carried: the requests of a whole commit would live as long as an idle entity."""
         self.committed = True
-        for callback in self.then:
+        then, self.then = self.then, []
+        self.rows, self.held, self.snapshots, self.waiting_for_snapshot = [], [], [], []
+        for callback in then:
             callback()
 
 

@@ -287,6 +287,7 @@ class Committer:
         for batch in batches:
             self._forget(batch, lambda number: True)
         landed = await self._claim_again(sorted(numbers), first)
+        rows = [row for row in first.rows if row.shard in landed]
         again: dict[int, list[Ask]] = {number: [] for number in numbers}
         for batch in batches:
             for ask, answer, entity in batch.held:
@@ -296,7 +297,6 @@ class Committer:
                     ask.decided = False
                     again[entity.shard.number].append(ask)
             batch.end()
-        rows = [row for row in first.rows if row.shard in landed]
         self.events += len(rows)
         self.trouble = ""
         for number, asks in again.items():

@@ -208,6 +208,26 @@ async def test_a_snapshot_is_written_by_the_commit_of_its_version(build: Build) 
     assert [snapshot.version for snapshot in house.journal.snapshots] == [10]
 
 
+@pytest.mark.parametrize("fault", ["none", "void", "unknown"])
+async def test_a_settled_batch_lets_go_of_what_it_carried(house: House, fault: str) -> None:
+    house.journal.gate.clear()
+    answers = [house.tell(Add(1), id) for id in ("a", "b", "c")]
+    await house.turns()
+    entity = house.shard("a").entities["counter", "a"]
+    batch = entity.batch
+    assert len(batch.held) == len(batch.rows) == 3
+    if fault == "void":
+        house.journal.before.append(JournalUnavailable("locked"))
+    elif fault == "unknown":
+        house.journal.after.append(OutcomeUnknown("timeout"))
+    house.journal.gate.set()
+    for answer in answers:
+        await answer
+    await house.turns()
+    assert batch.committed
+    assert (batch.held, batch.rows, batch.snapshots, batch.then) == ([], [], [], [])
+
+
 async def test_several_events_of_one_command_are_one_commit(house: House) -> None:
     accepted = await house.ask(AddMany([1, 2, 3]))
     assert isinstance(accepted, Accepted)
