@@ -105,10 +105,6 @@ def check(settings: Settings) -> list[str]:
                 f"gateway.bind: {gateway.bind} is open to other hosts, which needs authentication; this"
                 " version has none: bind 127.0.0.1:PORT and put a proxy that authenticates before it"
             )
-    if settings.workers != 1:
-        problems.append(
-            f"workers: expected 1, found {settings.workers}: several workers arrive with the fabric"
-        )
     for low, high, floor, ceiling in (
         ("gateway.deadline", "gateway.deadline_limit", gateway.deadline, gateway.deadline_limit),
         ("supervision.backoff", "supervision.backoff_limit", supervision.backoff, supervision.backoff_limit),

@@ -1,35 +1,51 @@
-"""The node: a foreground process that starts its host's worker, restarts it when it dies, and stops it.
+"""The node: a foreground process that starts its host's workers, restarts those that die, and stops them.
 
-It holds no state and opens no port, so that nothing but a signal can harm it. While no worker has ever been
-ready, one that refuses its configuration or dies ends the node at once: somebody is looking. Later a death is
-answered by another start after a growing pause, and so is a refusal of what has worked before: a port or a
-disk may be free again soon. Too many of them end the node, loudly, for whoever supervises it.
+It holds the data directory and the port for them, and no state, and it never listens, so that nothing but a
+signal or an operator's request over the bus can harm it. While not all workers have been ready once, one
+that refuses its configuration or dies ends the node at once: somebody is looking. Later each slot deals
+with its own deaths (``slot.py``); too many of them end the node, loudly, for whoever supervises it. With
+the embedded bus it runs the server too: started while the workers load, stopped after them.
 """
 
 import asyncio
+import contextlib
+import itertools
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from actors import restarts
+from actors import address
+from actors.control.node import NodeControl
+from actors.identity import Assignment, Identity, new_life, node_id, worker_id
+from actors.journal.data_directory import DataDirectory
+from actors.journal.port import DataDirectoryInUse
+from actors.node_bus import NodeBus
 from actors.reports import Ready
 from actors.settings import Settings
-from actors.worker_process import WorkerProcess, WorkerRefused, describe
+from actors.shared_port import SharedPort
+from actors.slot import SlotFailed
+from actors.slots import Slots
+from actors.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
 
 HURRY = 2.0
-"""Seconds a worker gets after the second request to stop."""
+"""Seconds the workers get after the second request to stop."""
+LOCK_PATIENCE = 2.0
+"""Seconds to wait for the data directory: the workers of a node that was just killed may still be ending."""
 
 
 class NodeFailed(Exception):
-    """The node ends because its worker cannot be kept alive or did not stop well; one line."""
+    """The node ends because its workers cannot be kept alive or did not stop well; one line."""
 
 
 class Node:
-    """Runs one worker of ``module``; ``announce`` is called each time it is ready."""
+    """Runs ``settings.workers`` workers of ``module``. ``announce`` is called once when all of them are
+    ready, then each time another one is."""
 
     def __init__(
         self, settings: Settings, announce: Callable[[Ready], object], module: str = "gateway.worker"
@@ -38,91 +54,119 @@ class Node:
         self._announce = announce
         self._module = module
         self._asked = 0
-        self._served = False
         self._stop = asyncio.Event()
-        self._worker: WorkerProcess | None = None
+        self._starts = itertools.count(1)
+        self._life = new_life()
+        self._id = ""
+        self._lock = -1
+        self._slots: Slots | None = None
+        self._bus: NodeBus | None = None
+        self._control: NodeControl | None = None
 
     async def run(self) -> None:
-        """Serve until a signal asks to stop; raises WorkerRefused or NodeFailed."""
+        """Serve until a signal asks to stop. Raises WorkerRefused, NodeFailed, ServerFailed,
+        PortUnavailable, JournalError (the data directory) and OSError (no process can be started)."""
+        self._hear_signals()
+        async with contextlib.AsyncExitStack() as parts:
+            data = parts.enter_context(await self._hold_data())
+            self._lock = data.descriptor
+            self._id = node_id(data.path)
+            port = parts.enter_context(SharedPort(address.parse(self._settings.gateway.bind)))
+            gateway = msgspec.structs.replace(self._settings.gateway, bind=str(port.address))
+            self._settings = msgspec.structs.replace(self._settings, gateway=gateway)
+            bus = self._bus = NodeBus(self._settings, self._lock)
+            parts.push_async_callback(bus.stop)
+            slots = self._slots = Slots(self._settings, self._launch, self._announce_ready)
+            self._control = NodeControl(self._settings, self._id, bus, slots)
+            parts.push_async_callback(self._control.stop)
+            parts.push_async_callback(slots.kill)
+            await self._serve(bus, slots)
+
+    def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             # "nohup" makes a process ignore SIGHUP, and means it.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self._ask_to_stop)
-        deaths: list[float] = []
-        while not self._stop.is_set():
-            try:
-                reason = await self._run_worker()
-            except WorkerRefused as refusal:
-                if not self._served:
-                    raise
-                reason = str(refusal)
-            if self._stop.is_set():
-                return
-            if not self._served:
-                raise NodeFailed(f"the worker could not start: {reason}")
-            deaths.append(loop.time())
-            pause = restarts.delay(deaths, self._settings.node)
-            if pause is None:
-                raise NodeFailed(f"gave up: the worker died {len(deaths)} times, the last time of: {reason}")
-            log.error("worker died", extra={"fields": {"reason": reason, "restart_in": pause}})
-            await self._wait_unless_stopped(pause)
 
     def _ask_to_stop(self) -> None:
-        """The first request is orderly; the second hurries the worker; the third ends it."""
+        """The first request is orderly; the second hurries the workers; the third ends them."""
         self._asked += 1
         self._stop.set()
-        worker = self._worker
-        if worker is None or self._asked == 1:
+        if self._slots is None or self._asked == 1:
             return
-        worker.signal(signal.SIGTERM if self._asked == 2 else signal.SIGKILL)
-        asyncio.get_running_loop().call_later(HURRY, worker.signal, signal.SIGKILL)
+        self._slots.signal(signal.SIGTERM if self._asked == 2 else signal.SIGKILL)
+        asyncio.get_running_loop().call_later(HURRY, self._slots.signal, signal.SIGKILL)
 
-    async def _run_worker(self) -> str:
-        """One worker's life; the reason of its death in one line."""
-        worker = self._worker = await WorkerProcess.start(self._settings, self._module)
-        log.info("worker started", extra={"fields": {"pid": worker.pid}})
-        life = asyncio.create_task(self._live(worker))
-        stopped = asyncio.create_task(self._stop.wait())
+    async def _hold_data(self) -> DataDirectory:
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + LOCK_PATIENCE
+        while True:
+            try:
+                return DataDirectory(Path(self._settings.data))
+            except DataDirectoryInUse:
+                if loop.time() >= give_up or self._stop.is_set():
+                    raise
+            await asyncio.sleep(0.02)
+
+    async def _serve(self, bus: NodeBus, slots: Slots) -> None:
+        """Until asked to stop, or until something is lost for good."""
+        # The processes load their modules while the server starts.
+        slots.scale(self._settings.workers)
         try:
-            await asyncio.wait({life, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not self._stop.is_set():
-                return life.result()
-            await self._stop_worker(worker)
-            return "stopped"
+            await self._unless_stopped(bus.start(), slots.failure())
+            await self._unless_stopped(bus.failure(), slots.failure())
+            if bus.started.is_set():
+                await slots.stop()
+        except SlotFailed as failure:
+            if slots.serving:
+                # The others have done nothing wrong: what they took they may finish.
+                with contextlib.suppress(SlotFailed):
+                    await slots.stop()
+            raise NodeFailed(str(failure)) from failure
+
+    async def _unless_stopped(self, *waits: Coroutine[Any, Any, object]) -> None:
+        """Wait for the first of these, or for a request to stop; what it raises is raised."""
+        tasks = [asyncio.create_task(wait) for wait in (self._stop.wait(), *waits)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            self._worker = None
-            stopped.cancel()
-            life.cancel()
-            await asyncio.gather(life, stopped, return_exceptions=True)
-            await worker.kill()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _live(self, worker: WorkerProcess) -> str:
-        limit = self._settings.node.start_seconds
+    async def _launch(self, slot: int) -> WorkerProcess:
+        """Start a process, and assign it when the bus is there."""
+        assert self._bus is not None
+        assert self._slots is not None
+        worker = worker_id(self._id, slot, self._life, next(self._starts))
+        process = await WorkerProcess.start(worker, self._module, self._lock, self._tell_death)
+        log.info("worker started", extra={"fields": {"slot": slot, "worker": worker, "pid": process.pid}})
         try:
-            ready = await asyncio.wait_for(worker.ready(), limit)
-        except TimeoutError:
-            return f"not ready within {limit:g} s"
-        if ready is not None:
-            # The next worker must be found where this one was, also if the port was any free one.
-            gateway = msgspec.structs.replace(self._settings.gateway, bind=ready.address)
-            self._settings = msgspec.structs.replace(self._settings, gateway=gateway)
-            self._served = True
-            self._announce(ready)
-        return await worker.ended()
+            await self._bus.started.wait()
+            identity = Identity(
+                cluster=self._settings.cluster,
+                node=self._id,
+                worker=worker,
+                slot=slot,
+                bus=self._bus.urls,
+                token=self._bus.token,
+                fresh=self._bus.own and not self._slots.serving,
+            )
+            await process.assign(Assignment(self._settings, identity))
+        except BaseException:
+            await process.kill()
+            raise
+        return process
 
-    async def _stop_worker(self, worker: WorkerProcess) -> None:
-        grace = self._settings.gateway.grace
-        log.info("stopping", extra={"fields": {"pid": worker.pid, "grace": grace}})
-        status = await worker.stop(grace)
-        if status is None:
-            raise NodeFailed(f"the worker did not stop within {grace:g} s and was killed")
-        # Before a worker handles SIGTERM it has served nobody, and the signal simply ends it.
-        if status not in (0, -signal.SIGTERM):
-            raise NodeFailed(f"the worker did not stop well: {describe(status)}")
+    def _announce_ready(self, ready: Ready) -> None:
+        assert self._control is not None
+        # Only now: what the control plane needs takes a while to load, and nobody asks before.
+        self._control.start()
+        self._announce(ready)
 
-    async def _wait_unless_stopped(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stop.wait(), seconds)
-        except TimeoutError:
-            return
+    def _tell_death(self, worker: str) -> None:
+        if self._control is not None:
+            self._control.tell_death(worker)

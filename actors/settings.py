@@ -22,6 +22,16 @@ Module = Annotated[
 ]
 
 
+EMBEDDED = "embedded"
+Bus = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(embedded|(nats|tls)://[^\s,/]+(, *(nats|tls)://[^\s,/]+)*)$",
+        description="embedded, or nats:// or tls:// URLs separated by commas",
+    ),
+]
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Unknown keys are errors."""
 
@@ -111,11 +121,24 @@ class JournalSettings(Section, frozen=True):
     """How long a commit waits for a lock that another process holds."""
 
 
+class FabricSettings(Section, frozen=True):
+    """What opens a bus that is not the node's own."""
+
+    credentials: str = ""
+    """File with a NATS user's JWT and seed; empty: none."""
+    ca: str = ""
+    """File of certificates to trust instead of the system's; empty: the system's."""
+    certificate: str = ""
+    """File with the client's certificate chain; empty: none."""
+    key: str = ""
+    """File with the private key of ``certificate``."""
+
+
 class NodeSettings(Section, frozen=True):
-    """How a host's foreground process treats its worker."""
+    """How a host's foreground process treats its workers."""
 
     restarts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 10
-    """Deaths of the worker within ``window`` that are answered by a restart; one more ends the node."""
+    """Deaths of one worker within ``window`` that are answered by a restart; one more ends the node."""
     window: Seconds = 60.0
     """Seconds for which a failure counts."""
     backoff: Seconds = 0.1
@@ -133,12 +156,14 @@ class Settings(Section, frozen=True):
     """What the cluster is called in what people read."""
     data: Annotated[str, msgspec.Meta(min_length=1)] = "data"
     """Folder of everything embedded; a relative one lies in the folder where the node was started."""
-    workers: Count = 1
-    """Processes on this host; one for now."""
+    workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    """Processes on this host."""
     shards: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 64
     """Shards per context, fixed when its journal is made; a journal keeps its own number."""
     journal: Literal["sqlite"] = "sqlite"
     """``sqlite``: one file per context in ``data``."""
+    bus: Bus = EMBEDDED
+    """``embedded``: a NATS server of the node's own; else ``nats://host:port`` or ``tls://``, with commas."""
     contexts: Annotated[tuple[Module, ...], msgspec.Meta(min_length=1)] = (
         "contexts.venue",
         "contexts.booking",
@@ -149,6 +174,7 @@ class Settings(Section, frozen=True):
     supervision: SupervisionSettings = SupervisionSettings()
     stage: StageSettings = StageSettings()
     commits: JournalSettings = JournalSettings()
+    fabric: FabricSettings = FabricSettings()
     node: NodeSettings = NodeSettings()
     log: Literal["text", "json"] = "text"
     """``text`` or ``json``."""
@@ -156,3 +182,7 @@ class Settings(Section, frozen=True):
     def journal_file(self, context: str) -> Path:
         """Where a context's journal is."""
         return Path(self.data) / f"{context}.sqlite"
+
+    def bus_urls(self) -> tuple[str, ...]:
+        """The servers of a bus that is not embedded."""
+        return tuple(url.strip() for url in self.bus.split(","))

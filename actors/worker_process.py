@@ -6,12 +6,14 @@ import logging
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from typing import Any, Self
 
 import msgspec
 
 from actors import reports
-from actors.settings import Settings
+from actors.identity import Assignment
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +26,25 @@ class WorkerRefused(Exception):
 
 
 class WorkerProcess:
-    """One process of ``python -m <module> <node's pid> <report descriptor>``, settings on its stdin.
+    """One process of ``python -m <module> <node's pid> <report descriptor> <lock descriptor>``.
 
     It is exec'd, not forked from a loop, and leads its own process group, so that Ctrl-C in a terminal
-    reaches the node alone and the node decides how the worker stops."""
+    reaches the node alone and the node decides how the worker stops. It loads its modules while the node
+    finds out the rest, then reads its ``Assignment`` from stdin. It inherits the lock of the data directory,
+    which is free when the node and all its workers are gone."""
 
-    def __init__(self, process: asyncio.subprocess.Process, lines: asyncio.StreamReader) -> None:
+    def __init__(
+        self,
+        worker: str,
+        process: asyncio.subprocess.Process,
+        lines: asyncio.StreamReader,
+        exited: Callable[[str], None],
+    ) -> None:
+        self.worker = worker
+        self.started = time.monotonic()
         self._process = process
         self._lines = lines
+        self._exited = exited
         self._ready: asyncio.Future[reports.Ready] = asyncio.get_running_loop().create_future()
         self._refusal: str | None = None
         self._failure: str | None = None
@@ -39,15 +52,16 @@ class WorkerProcess:
         self._life = asyncio.create_task(self._follow())
 
     @classmethod
-    async def start(cls, settings: Settings, module: str) -> Self:
-        """Start the process and hand it its settings; raises OSError if there can be no process."""
+    async def start(cls, worker: str, module: str, lock: int, exited: Callable[[str], None]) -> Self:
+        """Start the process of the worker with this id; ``exited`` is called with it at once when the
+        process has ended. Raises OSError if there can be no process."""
         listening, reporting = os.pipe()
         try:
             # -P: the current folder must not come before the installed packages.
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", module, str(os.getpid()), str(reporting)),
+                *(sys.executable, "-P", "-m", module, str(os.getpid()), str(reporting), str(lock)),
                 stdin=asyncio.subprocess.PIPE,
-                pass_fds=(reporting,),
+                pass_fds=(reporting, lock),
                 process_group=0,
             )
         except BaseException:
@@ -59,21 +73,34 @@ class WorkerProcess:
         await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(listening, "rb", buffering=0)
         )
-        assert process.stdin is not None
-        process.stdin.write(msgspec.json.encode(settings) + b"\n")
+        return cls(worker, process, lines, exited)
+
+    async def assign(self, assignment: Assignment) -> None:
+        """Tell it what it is to do; once."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(assignment) + b"\n")
         with contextlib.suppress(ConnectionError):
-            await process.stdin.drain()
-        return cls(process, lines)
+            await self._process.stdin.drain()
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def lives(self) -> bool:
+        """Whether it has not ended, or not everything it said was heard yet."""
+        return not self._life.done()
+
+    @property
+    def served(self) -> reports.Ready | None:
+        """Its word that it serves, once it has given it."""
+        return self._ready.result() if self._ready.done() else None
+
     async def ready(self) -> reports.Ready | None:
         """The worker's word that it serves, or None if it ends first."""
         either: tuple[asyncio.Future[Any], ...] = (self._ready, self._life)
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        return self._ready.result() if self._ready.done() else None
+        return self.served
 
     async def ended(self) -> str:
         """Wait for the process to end; the reason in one line. Raises WorkerRefused."""
@@ -84,6 +111,7 @@ class WorkerProcess:
 
     async def _follow(self) -> int:
         status = await self._process.wait()
+        self._exited(self.worker)
         # A process that the worker left behind may hold the pipe open: its end is not to be waited for.
         await asyncio.wait({self._hearing}, timeout=LAST_WORDS)
         self._hearing.cancel()

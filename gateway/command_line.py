@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway import operations
+from gateway.command_options import Config, Data, Failed, Sets, read_settings
+
 if TYPE_CHECKING:
     from actors.reports import Ready
     from actors.settings import Settings
@@ -27,31 +30,6 @@ app = typer.Typer(
 )
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
-
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", "-c", metavar="FILE", help="The cluster.yaml to use; else ./cluster.yaml, else defaults."
-    ),
-]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        metavar="KEY=VALUE",
-        help="Override one key, such as gateway.bind=127.0.0.1:9000; may be repeated. "
-        "BUTAI_GATEWAY__BIND does the same from the environment.",
-    ),
-]
-
-
-class Failed(Exception):
-    """A command failed; each line is shown on stderr."""
-
-    def __init__(self, *lines: str) -> None:
-        super().__init__(*lines)
-        self.lines = lines
 
 
 def main() -> int:
@@ -116,16 +94,19 @@ def up(
 ) -> None:
     """Serve the contexts of cluster.yaml until Ctrl-C or SIGTERM.
 
-    Starts one worker, restarts it when it dies, and prints one line when it is ready. The first Ctrl-C lets
-    requests in flight finish, the second does not wait for them.
+    Starts the workers, restarts those that die, and prints one line when all are ready. The first Ctrl-C
+    lets requests in flight finish, the second does not wait for them.
     """
     import asyncio
 
     from actors import logs
+    from actors.fabric.server import ServerFailed
+    from actors.journal.port import JournalError
     from actors.node import Node, NodeFailed
+    from actors.shared_port import PortUnavailable
     from actors.worker_process import WorkerRefused
 
-    settings = _settings(config, [*(sets or []), *([f"log={log}"] if log is not None else [])])
+    settings = read_settings(config, [*(sets or []), *([f"log={log}"] if log is not None else [])])
     logs.configure(settings.log)
     shown = False
 
@@ -136,7 +117,7 @@ def up(
 
     try:
         asyncio.run(Node(settings, announce).run())
-    except (WorkerRefused, NodeFailed) as error:
+    except (WorkerRefused, NodeFailed, ServerFailed, PortUnavailable, JournalError) as error:
         raise Failed(str(error)) from error
     except OSError as error:
         raise Failed(f"the worker cannot be started: {error.strerror}") from error
@@ -170,7 +151,7 @@ def check(config: Config = None, sets: Sets = None) -> None:
     from actors.manifest import load
     from gateway.manifest_view import describe, problems
 
-    settings = _settings(config, sets or [])
+    settings = read_settings(config, sets)
     _find_contexts()
     found = problems(settings.contexts)
     if found:
@@ -192,9 +173,7 @@ def journal(
     id: Annotated[str, typer.Argument(help="The entity's id, such as maple.")],
     after: Annotated[int, typer.Option("--after", min=0, help="Only versions above this one.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="The data folder; else that of cluster.yaml.")
-    ] = None,
+    data: Data = None,
     config: Config = None,
     sets: Sets = None,
 ) -> None:
@@ -207,8 +186,7 @@ def journal(
     from actors.journal.sqlite import read_entity
     from gateway import journal_view
 
-    overrides = [*(sets or []), *([f"data={data}"] if data is not None else [])]
-    file = _settings(config, overrides, quiet=True).journal_file(context)
+    file = read_settings(config, sets, data, quiet=True).journal_file(context)
     show = journal_view.as_json if as_json else journal_view.as_text
     last = after
     try:
@@ -255,26 +233,15 @@ def book(
     raise typer.Exit(status)
 
 
+app.add_typer(operations.app)
+
+
 @app.command()
 def version() -> None:
     """Show the version."""
     from importlib.metadata import version as installed
 
     typer.echo(f"butai {installed('butai')}")
-
-
-def _settings(config: Path | None, sets: list[str], quiet: bool = False) -> "Settings":
-    from actors.configuration import ConfigurationError, load
-
-    if config is None:
-        here = Path("cluster.yaml")
-        config = here if here.exists() else None
-        if config is None and not quiet:
-            sys.stderr.write("butai: no cluster.yaml in this folder, the defaults are used\n")
-    try:
-        return load(config, os.environ, sets)
-    except ConfigurationError as error:
-        raise Failed(*error.problems) from error
 
 
 def _find_contexts() -> None:

@@ -41,11 +41,14 @@ class Listener:
         self._adoptions: list[asyncio.Task[object]] = []
         self.port = 0
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen; OSError when the address cannot be had."""
+    async def start(self, host: str, port: int, *, shared: bool = False) -> None:
+        """Listen; OSError when the address cannot be had. With ``shared`` other processes may listen there
+        too, and the kernel spreads the connections."""
         loop = asyncio.get_running_loop()
         self._stamp()
-        self._server = await loop.create_server(lambda: Connection(self, loop), host, port, backlog=1024)
+        self._server = await loop.create_server(
+            lambda: Connection(self, loop), host, port, backlog=1024, reuse_port=shared or None
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         self._sweep = loop.create_task(self._sweeping(loop), name="gateway-sweep")
 

@@ -85,12 +85,13 @@ class Gateway:
         """Why the gateway cannot go on, should it have come to that: one of its tasks has ended."""
         return self._listener.failure()
 
-    async def start(self) -> None:
-        """Listen at ``settings.bind``; OSError when the address cannot be had."""
+    async def start(self, *, shared: bool = False) -> None:
+        """Listen at ``settings.bind``, together with others if it is ``shared``; OSError when the address
+        cannot be had."""
         bind = address.parse(self._settings.bind)
         if self._clock is None:
             self._clock = asyncio.get_running_loop().time
-        await self._listener.start(bind.host, bind.port)
+        await self._listener.start(bind.host, bind.port, shared=shared)
 
     def drain(self) -> None:
         """Stop being ready, take no new connections and end those there are after their next answer."""

@@ -1,6 +1,7 @@
 """The worker: the one place where journals, stage, regions and gateway are put together, and taken apart.
 
-Run by the node as ``python -m gateway.worker <node's pid> <report descriptor>`` with the settings on stdin.
+Run by the node as ``python -m gateway.worker <node's pid> <report descriptor> <lock descriptor>`` with its
+``Assignment`` on stdin.
 It ends with status 0 when it was asked to, ``REFUSED`` when it cannot start as configured and ``FAILED`` when
 something it needs has died under it; in both cases it tells its node why, in one line.
 """
@@ -13,7 +14,6 @@ import logging
 import math
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,8 +23,8 @@ import msgspec
 import uvloop
 
 from actors import address, lifeline, logs, manifest, reports
-from actors.journal.data_directory import DataDirectory
-from actors.journal.port import DataDirectoryInUse, JournalError
+from actors.identity import Assignment, Identity
+from actors.journal.port import JournalError
 from actors.journal.sqlite import SqliteJournal
 from actors.region import Region, open_region
 from actors.settings import Settings
@@ -38,8 +38,6 @@ REFUSED = 78
 """EX_CONFIG of sysexits.h."""
 FAILED = 70
 """EX_SOFTWARE of sysexits.h."""
-LOCK_PATIENCE = 1.0
-"""Seconds to wait for the data directory: a predecessor that was just killed may still be ending."""
 RESERVE = 0.25
 """The part of the grace that is kept for committing, passivating and closing once HTTP is done."""
 PULSE = 0.5
@@ -55,8 +53,9 @@ class Refused(Exception):
 class Worker:
     """One worker's life on the running loop."""
 
-    def __init__(self, settings: Settings, report: int) -> None:
+    def __init__(self, settings: Settings, identity: Identity, report: int) -> None:
         self._settings = settings
+        self._identity = identity
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._regions: dict[str, Region] = {}
@@ -97,11 +96,10 @@ class Worker:
         """Put everything together; ``parts`` takes it apart in the opposite order. Where it listens."""
         settings = self._settings
         manifests = manifest.load(settings.contexts)
-        parts.enter_context(await self._hold_data())
         stage = Stage(self._loop, mailbox=settings.stage.mailbox, turn_seconds=settings.stage.turn_seconds)
         self._stage = stage
         parts.callback(stage.shutdown_soon)
-        owner = f"{socket.gethostname()}/{os.getpid()}"
+        owner = self._identity.worker
         for name, context in manifests.items():
             journal = await SqliteJournal.open(settings.journal_file(name), settings.shards, settings.commits)
             parts.push_async_callback(journal.close)
@@ -117,22 +115,12 @@ class Worker:
         )
         bind = address.parse(settings.gateway.bind)
         try:
-            await gateway.start()
+            await gateway.start(shared=True)
         except OSError as error:
             raise Refused(f"gateway.bind: {_why_not(bind, error)}") from error
         self._gateway = gateway
         parts.push_async_callback(self._stop_gateway, gateway)
         return bind._replace(port=gateway.port)
-
-    async def _hold_data(self) -> DataDirectory:
-        give_up = self._loop.time() + LOCK_PATIENCE
-        while True:
-            try:
-                return DataDirectory(Path(self._settings.data))
-            except DataDirectoryInUse:
-                if self._loop.time() >= give_up or self._stop.is_set():
-                    raise
-            await asyncio.sleep(0.02)
 
     def _tell_ready(self, bound: address.Address) -> None:
         journal = f"sqlite in {Path(self._settings.data).resolve()}"
@@ -220,17 +208,19 @@ def _why_not(bind: address.Address, error: OSError) -> str:
 
 def main() -> int:
     """Run the worker of the node that is named by the arguments; the exit status."""
-    parent, report = int(sys.argv[1]), int(sys.argv[2])
+    parent, report, lock = (int(argument) for argument in sys.argv[1:4])
     lifeline.tie(parent)
-    os.set_inheritable(report, False)
-    settings = msgspec.json.decode(lifeline.read_line(0), type=Settings)
+    for descriptor in (report, lock):
+        os.set_inheritable(descriptor, False)
+    assignment = msgspec.json.decode(lifeline.read_line(0), type=Assignment)
+    settings = assignment.settings
     lifeline.watch(0)
     logs.configure(settings.log)
     # A context may also live in the current folder; last, so that it can hide nothing installed.
     sys.path.append(os.getcwd())
 
     async def live() -> int:
-        return await Worker(settings, report).run()
+        return await Worker(settings, assignment.identity, report).run()
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

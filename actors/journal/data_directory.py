@@ -1,20 +1,25 @@
-"""The folder of everything embedded, held by one process at a time."""
+"""The folder of everything embedded, held by one node at a time."""
 
 import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
 
+from actors.journal.host_beat import HostBeat
+from actors.journal.mounts import remote_file_system
 from actors.journal.port import DataDirectoryInUse, JournalUnavailable
 
 _LOCK = "lock"
+_HOST = "host"
 
 
 class DataDirectory:
-    """Made if need be, and held by this object's process until ``close`` or its end, however it ends.
+    """Made if need be, and held by this object's process until ``close`` or its end, however it ends, and by
+    the children that inherited ``descriptor`` until theirs.
 
-    The lock is the kernel's (flock), so nothing stale can be left behind. Raises ``DataDirectoryInUse``
-    when another process holds it, ``JournalUnavailable`` when it cannot be made or written."""
+    The lock is the kernel's (flock), so nothing stale can be left behind; against another host there is
+    ``host_beat``, which may take some seconds. Raises ``DataDirectoryInUse`` when another process or host
+    holds it, ``JournalUnavailable`` when it cannot be made or written, or is on a network file system."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,12 +35,42 @@ class DataDirectory:
             os.close(self._file)
             by = f" by process {holder}" if holder.isdigit() else ""
             raise DataDirectoryInUse(f"the data directory {path} is in use{by}") from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        try:
+            self._beat = self._mark()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _mark(self) -> HostBeat:
+        kind = remote_file_system(self.path)
+        if kind is not None:
+            raise JournalUnavailable(
+                f"the data directory {self.path} is on a network file system ({kind}): "
+                "use a local disk, or a journal in PostgreSQL"
+            )
+        try:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+            return HostBeat(self.path / _HOST)
+        except OSError as error:
+            raise JournalUnavailable(
+                f"cannot use the data directory {self.path}: {error.strerror}"
+            ) from error
+
+    @property
+    def taken_by(self) -> str:
+        """The other host that has taken the directory in spite of all; empty while none has."""
+        return self._beat.taken_by
+
+    @property
+    def descriptor(self) -> int:
+        """The lock's file descriptor: a child that inherits it holds the directory too, until it ends."""
+        return self._file
 
     def close(self) -> None:
         """Let another process have it. May be called again."""
         if self._file >= 0:
+            self._beat.close()
             os.close(self._file)
             self._file = -1
 

@@ -98,7 +98,7 @@ def test_variables_that_kubernetes_sets_for_a_service_named_butai_are_no_keys() 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("workers: two", "workers: expected a whole number from 1 to 1,000,000,000, found 'two'"),
+        ("workers: two", "workers: expected a whole number from 1 to 256, found 'two'"),
         ("shards: 0", "shards: expected a whole number from 1 to 4,096, found 0"),
         ("shards: true", "shards: expected a whole number from 1 to 4,096, found true"),
         ("shards: 1.5", "shards: expected a whole number from 1 to 4,096, found 1.5"),
@@ -116,7 +116,11 @@ def test_variables_that_kubernetes_sets_for_a_service_named_butai_are_no_keys() 
         ("gateway: {grace: .nan}", "gateway.grace: expected a number above 0, at most 31,536,000, found nan"),
         ("gateway: {grace: .inf}", "gateway.grace: expected a number above 0, at most 31,536,000, found inf"),
         ("gateway: {bind: here}", "gateway.bind: expected host:port, such as 127.0.0.1:8080, found 'here'"),
-        ("workers: 2", "workers: expected 1, found 2: several workers arrive with the fabric"),
+        ("workers: 257", "workers: expected a whole number from 1 to 256, found 257"),
+        (
+            "bus: nats:/x",
+            "bus: expected embedded, or nats:// or tls:// URLs separated by commas, found 'nats:/x'",
+        ),
         (
             "gateway: {deadline: 90}",
             "gateway.deadline: expected at most gateway.deadline_limit (60), found 90",

@@ -15,6 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors import restarts
+from actors.fabric.connection import Access, Msg, connect
+from actors.fabric.membership import death_notice
+from actors.identity import Assignment
+from actors.journal.data_directory import DataDirectory
+from actors.journal.port import DataDirectoryInUse
 from actors.node import Node, NodeFailed
 from actors.reports import Ready
 from actors.settings import GatewaySettings, NodeSettings, Settings
@@ -41,8 +46,9 @@ def serve():
 DRIVER = """
 import asyncio, sys
 from actors.node import Node
-from actors.settings import Settings
-asyncio.run(Node(Settings(), lambda _: print("ready", flush=True), "stand_in").run())
+from actors.settings import GatewaySettings, Settings
+settings = Settings(gateway=GatewaySettings(bind="127.0.0.1:0"), workers=int(sys.argv[1]))
+asyncio.run(Node(settings, lambda _: print("ready", flush=True), "stand_in").run())
 """
 
 
@@ -50,6 +56,7 @@ asyncio.run(Node(Settings(), lambda _: print("ready", flush=True), "stand_in").r
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Writes the module that the node runs as its worker; returns the folder it lies in."""
     root = Path(__file__).parents[2]
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{root}")
 
     def write(body: str) -> Path:
@@ -61,22 +68,33 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 def quick(**node: float) -> Settings:
     stated = {"backoff": 0.01, "backoff_limit": 0.01, **node}
-    return Settings(node=msgspec.convert(stated, NodeSettings), gateway=GatewaySettings(grace=10.0))
+    return Settings(
+        node=msgspec.convert(stated, NodeSettings), gateway=GatewaySettings(bind="127.0.0.1:0", grace=10.0)
+    )
 
 
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def children(pid: int, kind: str = "stand_in") -> list[int]:
+    """The node's workers, or its children of another kind."""
+    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child for child in found if kind in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def assignments(folder: Path) -> list[Assignment]:
+    """What the workers were told, in the order of their starts."""
+    return [
+        msgspec.json.decode(line, type=Assignment)
+        for line in (folder / "assignments").read_bytes().splitlines()
+    ]
 
 
 @pytest.fixture
-def driver() -> Iterator[Callable[[], subprocess.Popen[str]]]:
+def driver() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a node of its own process around the stand-in and waits until that is ready."""
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+    def start(workers: int = 1) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", DRIVER, str(workers)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         started.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -139,7 +157,7 @@ sys.exit(70)
 
 async def test_a_killed_worker_is_replaced_at_the_same_address(stand_in: Callable[[str], Path]) -> None:
     folder = stand_in("""
-(here / "settings").write_bytes(settings)
+(here / "assignments").open("ab").write(settings)
 (here / "pid").write_text(str(os.getpid()))
 serve()
 """)
@@ -151,8 +169,8 @@ serve()
         pids.append(int((folder / "pid").read_text()))
         os.kill(pids[-1], signal.SIGKILL)
     await asyncio.wait_for(readies.get(), 10)
-    bound = msgspec.json.decode((folder / "settings").read_bytes(), type=Settings).gateway.bind
-    assert bound == "127.0.0.1:4321"
+    assert len({assignment.settings.gateway.bind for assignment in assignments(folder)}) == 1
+    assert len({assignment.identity.worker for assignment in assignments(folder)}) == 4
     assert len(set(pids)) == 3
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(node, 10)
@@ -197,7 +215,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 ready()
 time.sleep(60)
 """)
-    settings = msgspec.structs.replace(quick(), gateway=GatewaySettings(grace=0.2))
+    settings = msgspec.structs.replace(quick(), gateway=GatewaySettings(bind="127.0.0.1:0", grace=0.2))
     with pytest.raises(NodeFailed, match=r"did not stop within 0\.2 s and was killed"):
         await Node(settings, lambda _: os.kill(os.getpid(), signal.SIGTERM), "stand_in").run()
     assert not alive(int((folder / "pid").read_text()))
@@ -228,7 +246,7 @@ while True:
 
 
 def test_the_worker_dies_with_a_node_that_was_killed(
-    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+    stand_in: Callable[[str], Path], driver: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stand_in("serve()")
     node = driver()
@@ -238,7 +256,7 @@ def test_the_worker_dies_with_a_node_that_was_killed(
 
 
 def test_the_worker_dies_by_the_pipe_alone_while_it_is_busy(
-    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+    stand_in: Callable[[str], Path], driver: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stand_in("""
 import ctypes
@@ -259,8 +277,126 @@ def test_a_worker_whose_node_is_already_gone_does_not_begin(tmp_path: Path) -> N
     assert (ended.returncode, ended.stdout) == (1, b"")
 
 
+async def test_ready_is_told_once_when_all_workers_are(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "assignments").open("ab").write(settings)
+serve()
+""")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    settings = msgspec.structs.replace(quick(), workers=3)
+    node = asyncio.create_task(Node(settings, readies.put_nowait, "stand_in").run())
+    await asyncio.wait_for(readies.get(), 10)
+    told = [assignment.identity for assignment in assignments(folder)]
+    assert sorted(identity.slot for identity in told) == [0, 1, 2]
+    assert len({identity.worker for identity in told}) == 3
+    assert len({(identity.node, identity.bus, identity.token) for identity in told}) == 1
+    assert all(identity.fresh and identity.token for identity in told)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+    assert readies.empty()
+
+
+async def test_one_of_three_workers_is_replaced_and_is_not_fresh(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "assignments").open("ab").write(settings)
+serve()
+""")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    settings = msgspec.structs.replace(quick(), workers=3)
+    node = asyncio.create_task(Node(settings, readies.put_nowait, "stand_in").run())
+    await asyncio.wait_for(readies.get(), 10)
+    before = children(os.getpid())
+    os.kill(before[1], signal.SIGKILL)
+    await asyncio.wait_for(readies.get(), 10)
+    after = children(os.getpid())
+    assert {before[0], before[2]} < set(after)
+    assert len(after) == 3
+    assert [assignment.identity.fresh for assignment in assignments(folder)] == [True, True, True, False]
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+
+
+async def test_when_one_worker_cannot_be_kept_alive_the_others_may_finish(
+    stand_in: Callable[[str], Path],
+) -> None:
+    folder = stand_in("""
+import json
+slot = json.loads(settings)["identity"]["slot"]
+if slot == 1:
+    ready()
+    time.sleep(0.2)
+    sys.exit(70)
+def finish(*_):
+    (here / f"finished-{slot}").touch()
+    os._exit(0)
+signal.signal(signal.SIGTERM, finish)
+ready()
+time.sleep(60)
+""")
+    settings = msgspec.structs.replace(quick(restarts=1), workers=2)
+    with pytest.raises(NodeFailed, match=r"gave up: the worker died 2 times, .* exit status 70"):
+        await Node(settings, lambda _: None, "stand_in").run()
+    assert (folder / "finished-0").exists()
+
+
+async def test_a_death_is_told_to_the_cluster_at_once(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "assignments").open("ab").write(settings)
+serve()
+""")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    node = asyncio.create_task(Node(quick(), readies.put_nowait, "stand_in").run())
+    await asyncio.wait_for(readies.get(), 10)
+    (assignment,) = assignments(folder)
+    identity = assignment.identity
+    connection = await connect(Access(urls=identity.bus, token=identity.token), "test")
+    deaths: asyncio.Queue[bytes] = asyncio.Queue(8)
+
+    async def hear(message: Msg) -> None:
+        deaths.put_nowait(message.data)
+
+    subject, notice = death_notice(identity.cluster, [identity.worker])
+    await connection.subscribe(subject, hear)
+    (worker,) = children(os.getpid())
+    os.kill(worker, signal.SIGKILL)
+    assert await asyncio.wait_for(deaths.get(), 10) == notice
+    await connection.close()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+
+
+async def test_a_bus_of_others_is_not_started(stand_in: Callable[[str], Path]) -> None:
+    folder = stand_in("""
+(here / "assignments").open("ab").write(settings)
+serve()
+""")
+    settings = msgspec.structs.replace(quick(), bus="nats://127.0.0.1:1, tls://127.0.0.1:2")
+    readies: asyncio.Queue[Ready] = asyncio.Queue(8)
+    node = asyncio.create_task(Node(settings, readies.put_nowait, "stand_in").run())
+    await asyncio.wait_for(readies.get(), 10)
+    (assignment,) = assignments(folder)
+    assert assignment.identity.bus == ("nats://127.0.0.1:1", "tls://127.0.0.1:2")
+    assert (assignment.identity.token, assignment.identity.fresh) == (None, False)
+    assert children(os.getpid(), "nats-server") == []
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(node, 10)
+
+
+def test_the_data_is_free_only_when_the_workers_are_gone(stand_in: Callable[[str], Path]) -> None:
+    stand_in("")
+    with DataDirectory(Path("data")) as held:
+        child = subprocess.Popen(["sleep", "60"], pass_fds=(held.descriptor,))
+    try:
+        with pytest.raises(DataDirectoryInUse):
+            DataDirectory(Path("data"))
+    finally:
+        child.kill()
+        child.wait()
+    DataDirectory(Path("data")).close()
+
+
 def test_ctrl_c_in_a_terminal_stops_node_and_worker_in_order(
-    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+    stand_in: Callable[[str], Path], driver: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stand_in("serve()")
     node = driver()
@@ -276,12 +412,15 @@ def ignores(pid: int, number: signal.Signals) -> bool:
 
 
 def test_a_closed_terminal_ends_a_node_unless_nohup_said_otherwise(
-    stand_in: Callable[[str], Path], driver: Callable[[], subprocess.Popen[str]]
+    stand_in: Callable[[str], Path], driver: Callable[..., subprocess.Popen[str]]
 ) -> None:
     stand_in("serve()")
     former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert ignores(driver().pid, signal.SIGHUP)
+        deaf = driver()
+        assert ignores(deaf.pid, signal.SIGHUP)
+        deaf.terminate()
+        assert deaf.wait(10) == 0
     finally:
         signal.signal(signal.SIGHUP, former)
     node = driver()

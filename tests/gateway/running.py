@@ -39,6 +39,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+def command_line(pid: int) -> str:
+    """Empty once the process has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     """Whether it becomes true in time."""
     deadline = time.monotonic() + seconds
@@ -70,10 +78,19 @@ class Running:
         return line
 
     def worker(self) -> int:
-        """The worker's pid."""
+        """The only worker's pid."""
+        (worker,) = self.workers()
+        return worker
+
+    def workers(self) -> list[int]:
+        """The workers' pids."""
+        return self.children("gateway.worker")
+
+    def children(self, kind: str) -> list[int]:
+        """Pids of the node's children whose command line holds ``kind``."""
         pid = self.process.pid
-        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return int(child)
+        found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [child for child in found if kind in command_line(child)]
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """One request on a connection of its own: status and decoded body. OSError as it comes."""

@@ -17,7 +17,10 @@ from gateway.command_line import main
 from gateway.journal_view import as_json, as_text
 from tests.gateway.running import BUTAI, CLEAN, SPACE, Running, alive, butai, eventually, running
 
-COMMANDS = ["up", "check", "journal", "book", "version"]
+COMMANDS = [
+    *("up", "check", "journal", "book", "version"),
+    *("status", "scale", "drain", "rolling-restart", "pin", "unpin", "release"),
+]
 SLOT = {"guest": "ada", "guests": 4, "start": "2027-01-15T10:00:00+09:00", "end": "2027-01-15T12:00:00+09:00"}
 
 
@@ -190,7 +193,7 @@ def test_an_unwritable_data_directory_is_one_line(data: str, tmp_path: Path) -> 
 
 def test_a_second_node_on_the_same_data_is_refused_in_one_line(node: Running) -> None:
     ended = butai(node.log.parent, "up", "--set", "gateway.bind=127.0.0.1:0")
-    assert one_line(ended) == f"butai: the data directory data is in use by process {node.worker()}"
+    assert one_line(ended) == f"butai: the data directory data is in use by process {node.process.pid}"
     assert node.serves()
 
 

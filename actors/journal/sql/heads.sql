@@ -1,14 +1,8 @@
--- One row for a writer that (re)opens the file: generation, indexed, and as JSON the epochs
--- [[shard, epoch], ...] and the last indexed sequences [[shard, seq], ...].
--- The sequences are found by one seek per shard, not by reading the index.
-WITH RECURSIVE numbers (shard) AS (
-    SELECT 0 UNION ALL SELECT shard + 1 FROM numbers WHERE shard + 1 < (SELECT shards FROM journal)
-)
+-- One row for a writer whose memory of the file may be old: generation, how far the indexes reach, the last
+-- position, and as JSON the epochs [[shard, epoch], ...]. One statement, so that they belong together.
 SELECT
     generation,
     indexed,
-    (SELECT json_group_array(json_array(shard, epoch)) FROM shards),
-    (SELECT json_group_array(json_array(shard, seq)) FROM (
-        SELECT shard, (SELECT max(seq) FROM by_shard WHERE by_shard.shard = numbers.shard) AS seq FROM numbers
-    ) WHERE seq IS NOT NULL)
+    (SELECT ifnull(max(position), 0) FROM events),
+    (SELECT json_group_array(json_array(shard, epoch)) FROM shards)
 FROM journal

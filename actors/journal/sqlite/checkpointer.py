@@ -23,7 +23,8 @@ _PAUSE_SECONDS = 0.25
 
 
 class Checkpointer:
-    """A daemon thread; ``wanted`` is set when the writer should finish a checkpoint."""
+    """A daemon thread; ``wanted`` is set when the writer should finish a checkpoint. Only the process that
+    does the upkeep tells it of writes."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.wanted = False
@@ -56,21 +57,28 @@ class Checkpointer:
             self._dirty.clear()
             try:
                 self._checkpoint()
+            except apsw.BusyError:
+                # Another process changed the log's index at that moment; the next try is soon.
+                self._dirty.set()
             except apsw.Error as error:
                 # The log only grows until the next try; commits report a full or failing disk themselves.
                 _log.warning("checkpoint failed: %s", error)
             self._stop.wait(_PAUSE_SECONDS)
 
     def _checkpoint(self) -> None:
+        if self.wanted:
+            return
         pages, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         if pages - moved >= BEGIN_PAGES:
             pages, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        if pages >= RESTART_PAGES and not self.wanted:
+        if pages >= RESTART_PAGES:
             self.wanted = True
 
 
 def finish(connection: apsw.Connection) -> None:
-    """Move what is left, so that the next commit begins the log anew. Nothing if a reader is in the way."""
+    """Move what is left, so that the next commit begins the log anew. Nothing if a reader is in the way.
+
+    To be called in this process's turn, so that nobody appends meanwhile."""
     try:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     except apsw.Error as error:

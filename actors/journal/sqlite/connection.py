@@ -6,9 +6,10 @@ from typing import Any
 
 import apsw
 
-from actors.journal.port import Corrupted
+from actors.journal.port import Corrupted, JournalUnavailable
 from actors.journal.sqlite.failures import failure
 from actors.journal.sqlite.statements import migrations, sql
+from actors.journal.sqlite.turn import Turn
 
 _POLL_SECONDS = 0.0005
 """SQLite's own waiting sleeps up to 100 ms between tries and so misses short gaps between foreign locks."""
@@ -62,7 +63,12 @@ def prepare(connection: apsw.Connection, shards: int) -> int:
     ``shards`` counts only when the file is new. Raises ``Corrupted`` if it is of a later version or no
     journal, ``JournalUnavailable`` or ``JournalFull`` if it cannot be read or written."""
     try:
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        [(mode,)] = select(connection, "PRAGMA journal_mode = WAL")
+        if mode != "wal":
+            raise JournalUnavailable(
+                f"the journal's file system cannot share memory between processes (journal mode {mode}): "
+                "use a local disk"
+            )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
         connection.execute("BEGIN IMMEDIATE")
@@ -107,12 +113,17 @@ def open_reader(path: Path, lock_seconds: float) -> apsw.Connection:
     return connection
 
 
-def open_gathering(path: Path, lock_seconds: float, shards: int) -> tuple[apsw.Connection, int]:
+def open_gathering(path: Path, lock_seconds: float, shards: int, turn: Turn) -> tuple[apsw.Connection, int]:
     """The writer's connection, with its place for sorting, and the file's number of shards."""
     connection = connect(path, lock_seconds)
     try:
-        found = prepare(connection, shards)
-        connection.execute(sql("gather_table"))
+        # SQLite does not wait for other openers while it turns a new file to write-ahead logging.
+        turn.take_within(lock_seconds)
+        try:
+            found = prepare(connection, shards)
+        finally:
+            turn.free()
+        connection.execute(sql("gather_tables"))
     except BaseException:
         connection.close()
         raise

@@ -33,9 +33,12 @@ def _done_together() -> None:
 
 
 class SqliteJournal:
-    """See ``port.Journal`` for the methods. Made by ``open``."""
+    """See ``port.Journal`` for the methods. Made by ``open``.
 
-    def __init__(self, writer: Writer, reader: Reader, name: str) -> None:
+    Several processes of one host may have the file open. What others append to shards that were not claimed
+    here is found when it is indexed, or by claiming the shard."""
+
+    def __init__(self, writer: Writer, reader: Reader, name: str, lock_seconds: float) -> None:
         self._writer = writer
         self._reader = reader
         self._writing = JobThread(
@@ -43,9 +46,11 @@ class SqliteJournal:
             writer.work,
             limit=_WRITES_WAITING,
             at_once=1,
+            patience=lock_seconds,
             rest=writer.rest,
             finish=writer.close,
         )
+        self._knows_shards = False
         self._reading = JobThread(f"{name} reader", self._read, limit=_READS_WAITING, finish=reader.close)
 
     @classmethod
@@ -61,12 +66,12 @@ class SqliteJournal:
         def both() -> tuple[Writer, Reader]:
             writer = Writer(path, shards, lock_seconds, window)
             try:
-                return writer, Reader(path, writer.store.tail, lock_seconds)
+                return writer, Reader(path, writer.store.heads.tail, lock_seconds)
             except BaseException:
                 writer.close()
                 raise
 
-        return cls(*await asyncio.to_thread(both), path.stem)
+        return cls(*await asyncio.to_thread(both), path.stem, lock_seconds)
 
     @property
     def shards(self) -> int:
@@ -80,6 +85,7 @@ class SqliteJournal:
 
     async def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
         """See ``port.Journal.claim``."""
+        self._knows_shards = True
         return await self._write(lambda: self._writer.claim(shards, owner))
 
     async def append(
@@ -90,11 +96,15 @@ class SqliteJournal:
 
     async def replay(self, aggregate: str, id: str, fold: Fold[T]) -> T:
         """See ``port.Journal.replay``."""
+        if not self._knows_shards:
+            await self._learn()
         result: T = await self._reading.submit(_ReplayJob(Replay(aggregate, id, fold)))
         return result
 
     async def replay_all(self, aggregate: str, id: str, fold: Fold[T], upto: int | None = None) -> T:
         """See ``port.Journal.replay_all``."""
+        if not self._knows_shards:
+            await self._learn()
         result: T = await self._reading.submit(
             Job(lambda: self._reader.replay_all(aggregate, id, fold, upto))
         )
@@ -102,6 +112,8 @@ class SqliteJournal:
 
     async def history(self, aggregate: str, id: str, after: int, limit: int) -> list[Row]:
         """See ``port.Journal.history``."""
+        if not self._knows_shards:
+            await self._learn()
         rows: list[Row] = await self._reading.submit(
             Job(lambda: self._reader.history(aggregate, id, after, limit))
         )
@@ -109,6 +121,8 @@ class SqliteJournal:
 
     async def feed(self, shard: int, after: int, limit: int) -> list[Row]:
         """See ``port.Journal.feed``."""
+        if not self._knows_shards:
+            await self._learn()
         rows: list[Row] = await self._reading.submit(Job(lambda: self._reader.feed(shard, after, limit)))
         return rows
 
@@ -116,6 +130,11 @@ class SqliteJournal:
         """Finish what is queued, end the threads, let go of the file."""
         await self._reading.close()
         await self._writing.close()
+
+    async def _learn(self) -> None:
+        """Whoever reads without having claimed anything, a tool, finds all that is committed by now."""
+        await self._write(self._writer.hold_all)
+        self._knows_shards = True
 
     async def _write(self, run: Callable[[], T]) -> T:
         result: T = await self._writing.submit(Job(run))

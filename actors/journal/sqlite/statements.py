@@ -9,7 +9,7 @@ ROWS_PER_STATEMENT = 512
 """Beyond this a statement is too long for the cache of prepared ones, and twice as slow per row."""
 
 _SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 320, 384, 448, 512)
-COLUMNS = 1 + len(Row._fields)
+COLUMNS = len(Row._fields)
 
 
 @cache
@@ -26,14 +26,14 @@ def migrations() -> list[tuple[int, str, str]]:
 
 @cache
 def insert_of(size: int) -> str:
-    """Insert ``size`` rows (position, then ``Row``'s fields) if the generation is the last parameter.
+    """Insert ``size`` rows (``Row``'s fields) if the generation is the last parameter.
 
     One statement, because each call into SQLite lets the interpreter lock go and has to wait for it again:
-    beside a busy loop 64 single inserts took 300 ms, one of 64 rows 7 ms. Rows without a position are
-    padding and left out."""
+    beside a busy loop 64 single inserts took 300 ms, one of 64 rows 7 ms. SQLite numbers the positions, one
+    after the other. Rows without a shard are padding and left out."""
     row = f"({','.join('?' * COLUMNS)})"
     return (
-        f"INSERT INTO events (position, {', '.join(Row._fields)}) "
+        f"INSERT INTO events ({', '.join(Row._fields)}) "
         f"SELECT * FROM (VALUES {','.join([row] * size)}) "
         "WHERE column1 IS NOT NULL AND (SELECT generation FROM journal) = ?"
     )

@@ -1,196 +1,190 @@
-"""Appending and claiming on one connection, on one thread.
+"""Appending and claiming on one connection, on one thread, beside the other processes of the node.
 
 What the file says of epochs and sequences is held in memory. That it still holds is checked inside each
-commit: the statement inserts nothing if any claim has raised the generation since, and an event of another
-process has taken the position the first row is meant for. Either way the file is read again.
+commit: the statement inserts nothing if any claim has raised the generation since; then the epochs are read
+again. What others append changes nothing here: SQLite numbers the positions, and no one else may append to a
+shard while its epoch is the held one. That keeps (shard, seq) unique; a process that broke this rule would be
+found out by the index, see ``indexer``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 
-from actors.journal.port import Claim, Corrupted, JournalError, JournalUnavailable, Row, Snapshot
+from actors.journal.port import Claim, JournalUnavailable, Row, Snapshot
 from actors.journal.sqlite.connection import open_gathering, select
 from actors.journal.sqlite.failures import failure
+from actors.journal.sqlite.heads import Heads
 from actors.journal.sqlite.statements import COLUMNS, ROWS_PER_STATEMENT, insert_of, size_for, sql
-from actors.journal.sqlite.tail import Tail
+from actors.journal.sqlite.turn import Turn
 
 _PADDING = (None,) * COLUMNS
-_TAIL_CHUNK = 10_000
 _TRIES = 100
-"""How often an append may find that another process has written meanwhile."""
+"""How often an append may find that another process has claimed meanwhile."""
 
-_pairs = msgspec.json.Decoder(list[tuple[int, int]])
-_located = msgspec.json.Decoder(list[tuple[int, int, int, str, str, int]])
+Statements = list[tuple[int, list[Any]]]
+"""(prepared size, parameters but for the generation)."""
 
 
 class Store:
-    """The writer's view of the file. ``tail`` is shared with the reader."""
+    """The writer's view of the file."""
 
-    def __init__(self, path: Path, shards: int, lock_seconds: float) -> None:
-        self.connection, self.shards = open_gathering(path, lock_seconds, shards)
-        self.tail = Tail()
-        self.indexed = 0
-        self.last = 0
-        self.refreshed = 0
-        self._generation = 0
-        self._epochs: dict[int, int] = {}
-        self._sequences: dict[int, int] = {}
-        self._doubtful = True
-        self._full_sync = True
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Read epochs, sequences and the tail from the file."""
+    def __init__(self, path: Path, shards: int, lock_seconds: float, stretch: int) -> None:
+        self.turn = Turn(path)
         try:
-            self._read()
-        except apsw.Error as error:
-            raise failure(error, writing=False) from error
-
-    def _read(self) -> None:
-        connection = self.connection
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        connection.execute("BEGIN")
-        try:
-            [(generation, indexed, epochs, sequences)] = select(connection, sql("heads"))
-            tail, last = Tail(), indexed
-            known = dict(_pairs.decode(sequences))
-            while True:
-                [(text,)] = select(connection, sql("tail"), (last, _TAIL_CHUNK))
-                rows = _located.decode(text)
-                for position, shard, seq, aggregate, id, version in rows:
-                    tail.add(position, shard, seq, aggregate, id, version)
-                    known[shard] = max(seq, known.get(shard, 0))
-                    last = position
-                if len(rows) < _TAIL_CHUNK:
-                    break
-        finally:
-            connection.execute("COMMIT")
-        self._generation, self.indexed, self.last = generation, indexed, last
-        self._epochs, self._sequences = dict(_pairs.decode(epochs)), known
-        self.tail.become(tail)
-        self.refreshed += 1
+            self.connection, self.shards = open_gathering(path, lock_seconds, shards, self.turn)
+        except BaseException:
+            self.turn.close()
+            raise
+        self.heads = Heads(self.connection, stretch)
         self._doubtful = False
+        self._full_sync = True
+        try:
+            self._reading(self.heads.look)
+        except BaseException:
+            self.close()
+            raise
 
-    def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
-        """Raise the epochs of ``shards`` in one transaction."""
+    def hold_all(self) -> None:
+        """Read the newest events of all shards, as if they were all this process's."""
+        self._reading(self.heads.look)
+        self._reading(lambda: self.heads.hold(range(self.shards)))
+
+    def progress(self) -> None:
+        """See ``Heads.progress``."""
+        self._reading(self.heads.progress)
+
+    def claim(self, shards: Sequence[int], owner: str, begin: Callable[[], None]) -> list[Claim]:
+        """Raise the epochs of ``shards`` in one transaction; ``begin`` is called when it is this process's
+        turn."""
         if any(not 0 <= shard < self.shards for shard in shards):
             raise ValueError(f"shards are numbered 0 to {self.shards - 1}")
-        connection = self.connection
+        heads, numbers = self.heads, msgspec.json.encode(list(shards)).decode()
         try:
             self._sync(full=True)
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            connection.execute("BEGIN IMMEDIATE")
-            numbers = msgspec.json.encode(list(shards)).decode()
-            connection.execute(sql("claim"), (numbers, owner))
-            connection.execute("UPDATE journal SET generation = generation + 1")
-            connection.execute("COMMIT")
+            with self.turn:
+                begin()
+                self._roll_back()
+                self.connection.execute("BEGIN IMMEDIATE")
+                epochs = dict(select(self.connection, sql("claim"), (numbers, owner)))
+                self.connection.execute("UPDATE journal SET generation = generation + 1")
+                self.connection.execute("COMMIT")
         except apsw.Error as error:
-            self._abandon()
+            self._roll_back()
             # A claim that did take effect unseen is harmless: the next one is higher still.
-            known = failure(error, writing=False)
-            raise known from error
-        self.refresh()
-        return [Claim(shard, self._epochs[shard], self._sequences.get(shard, 0)) for shard in shards]
+            raise failure(error, writing=False) from error
+        self._reading(heads.look)
+        # Where another has claimed meanwhile the newer epoch is held, so that this claim is fenced.
+        self._reading(lambda: heads.hold(epochs))
+        return [Claim(shard, epochs[shard], heads.sequences[shard]) for shard in shards]
 
     def append(
-        self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot]
+        self,
+        rows: Sequence[Row],
+        epochs: Mapping[int, int],
+        snapshots: Sequence[Snapshot],
+        begin: Callable[[], None],
     ) -> frozenset[int]:
-        """Commit; returns the fenced shards. See ``port.Journal.append``."""
+        """Commit; returns the fenced shards. See ``port.Journal.append``; ``begin`` as in ``claim``."""
         for _ in range(_TRIES):
             if self._doubtful:
-                self.refresh()
-            fenced = frozenset(s for s, epoch in epochs.items() if self._epochs.get(s, 0) != epoch)
-            if fenced and self._claimed_since():
-                self._doubtful = True
-                continue
+                self._read_again()
+            fenced = self._fenced(epochs)
             if fenced:
                 rows = [row for row in rows if row.shard not in fenced]
                 snapshots = [one for one in snapshots if one.shard not in fenced]
             if not rows and not snapshots:
-                return fenced
-            try:
-                if self._commit(rows, snapshots):
+                if not self._claimed_since():
                     return fenced
-            except apsw.Error as error:
-                raise failure(error, writing=True) from error
-            finally:
-                if self._doubtful:
-                    self._abandon()
-        raise JournalUnavailable("another process keeps writing to the journal")
+            elif self._commit(rows, snapshots, begin):
+                return fenced
+            self._reading(self.heads.look)
+        raise JournalUnavailable("other processes keep claiming shards of the journal")
 
-    def _commit(self, rows: Sequence[Row], snapshots: Sequence[Snapshot]) -> bool:
-        """True if committed, False if the file is not as remembered. In doubt until the end."""
-        self._doubtful = True
-        parameters = self._number(rows)
-        self._sync(full=True)
-        connection = self.connection
-        single = len(parameters) == 1 and not snapshots
+    def _fenced(self, epochs: Mapping[int, int]) -> frozenset[int]:
+        held = self.heads.held
+        fenced = frozenset(shard for shard, epoch in epochs.items() if held.get(shard) != epoch)
+        if not fenced:
+            return fenced
+        self._reading(self.heads.look)
+        known = self.heads.epochs
+        # Claimed by whoever had this file open before and has ended.
+        unread = [shard for shard in fenced if shard not in held and known.get(shard) == epochs[shard]]
+        if unread:
+            self._reading(lambda: self.heads.hold(unread))
+        return frozenset(shard for shard, epoch in epochs.items() if held.get(shard) != epoch)
+
+    def _commit(self, rows: Sequence[Row], snapshots: Sequence[Snapshot], begin: Callable[[], None]) -> bool:
+        """True if committed, False if others have claimed since the epochs were read."""
+        placed = self.heads.follows(rows)
+        statements = _statements(rows)
+        last: int | None = None
+        try:
+            self._sync(full=True)
+            with self.turn:
+                begin()
+                try:
+                    last = self._write(statements, snapshots)
+                finally:
+                    if last is None:
+                        self._roll_back()
+        except apsw.Error as error:
+            self._doubtful = not isinstance(error, apsw.BusyError)
+            raise failure(error, writing=True) from error
+        if last is not None:
+            self.heads.appended(placed, last)
+        return last is not None
+
+    def _write(self, statements: Statements, snapshots: Sequence[Snapshot]) -> int | None:
+        """The last row's position (any number without rows); None if others have claimed."""
+        connection, generation = self.connection, self.heads.generation
+        single = len(statements) == 1 and not snapshots
         if not single:
             connection.execute("BEGIN IMMEDIATE")
-        try:
-            for size, values in parameters:
-                connection.execute(insert_of(size), values)
-                if connection.changes() == 0:
-                    return False
-        except apsw.ConstraintError:
-            if self._position_taken():
-                return False
-            raise
+        for size, values in statements:
+            values.append(generation)
+            connection.execute(insert_of(size), values)
+            if connection.changes() == 0:
+                return None
+        last = connection.last_insert_rowid()
         if snapshots:
-            if not rows and self._claimed_since():
-                return False
+            if not statements and self._claimed_since():
+                return None
             connection.executemany(sql("snapshot"), snapshots)
         if not single:
             connection.execute("COMMIT")
-        self.last += len(rows)
-        self._doubtful = False
-        return True
-
-    def _number(self, rows: Sequence[Row]) -> list[tuple[int, list[Any]]]:
-        """Statements' sizes and parameters; the tail and sequences move on as if committed."""
-        statements, position = [], self.last
-        sequences, add = self._sequences, self.tail.add
-        for begin in range(0, len(rows), ROWS_PER_STATEMENT):
-            part = rows[begin : begin + ROWS_PER_STATEMENT]
-            values: list[Any] = []
-            for row in part:
-                position += 1
-                shard, seq, aggregate, id, version, *_ = row
-                if seq != sequences.get(shard, 0) + 1:
-                    raise _out_of_order(
-                        row, f"sequence {sequences.get(shard, 0) + 1} comes next in the shard"
-                    )
-                sequences[shard] = seq
-                before = add(position, shard, seq, aggregate, id, version)
-                if before is not None and version != before + 1:
-                    raise _out_of_order(row, f"version {before + 1} comes next")
-                values.append(position)
-                values += row
-            size = size_for(len(part))
-            values += _PADDING * (size - len(part))
-            values.append(self._generation)
-            statements.append((size, values))
-        return statements
-
-    def _position_taken(self) -> bool:
-        return bool(select(self.connection, "SELECT 1 FROM events WHERE position > ? LIMIT 1", (self.last,)))
+        return last if statements else 0
 
     def _claimed_since(self) -> bool:
-        return select(self.connection, "SELECT generation FROM journal") != [(self._generation,)]
+        try:
+            [(generation,)] = select(self.connection, "SELECT generation FROM journal")
+        except apsw.Error as error:
+            raise failure(error, writing=False) from error
+        return bool(generation != self.heads.generation)
 
-    def _abandon(self) -> None:
-        self._doubtful = True
+    def _read_again(self) -> None:
+        """After a failed write nothing remembered is relied on."""
+        self._roll_back()
+        self._reading(self.heads.look)
+        held = list(self.heads.held)
+        self._reading(lambda: self.heads.hold(held))
+        self._doubtful = False
+
+    def _reading(self, read: Callable[[], None]) -> None:
+        try:
+            read()
+        except apsw.Error as error:
+            raise failure(error, writing=False) from error
+
+    def _roll_back(self) -> None:
         if self.connection.in_transaction:
             try:
                 self.connection.execute("ROLLBACK")
             except apsw.Error:
-                # Rolled back already by SQLite; the next refresh begins by making sure.
+                # Rolled back already by SQLite; the next write begins by making sure.
                 return
 
     def _sync(self, *, full: bool) -> None:
@@ -205,16 +199,23 @@ class Store:
             self._sync(full=False)
             return select(self.connection, statement, tuple(parameters))
         except apsw.Error as error:
-            if self.connection.in_transaction:
-                self._abandon()
+            self._roll_back()
             raise failure(error, writing=False) from error
 
     def close(self) -> None:
         """Let go of the file."""
         self.connection.close()
+        self.turn.close()
 
 
-def _out_of_order(row: Row, expected: str) -> JournalError:
-    return Corrupted(
-        f"{row.aggregate}/{row.id} version {row.version} at {row.shard}:{row.seq} is out of order: {expected}"
-    )
+def _statements(rows: Sequence[Row]) -> Statements:
+    made: Statements = []
+    for begin in range(0, len(rows), ROWS_PER_STATEMENT):
+        part = rows[begin : begin + ROWS_PER_STATEMENT]
+        values: list[Any] = []
+        for row in part:
+            values += row
+        size = size_for(len(part))
+        values += _PADDING * (size - len(part))
+        made.append((size, values))
+    return made

