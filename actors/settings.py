@@ -32,6 +32,17 @@ Bus = Annotated[
 ]
 
 
+SQLITE = "sqlite"
+Journal = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(sqlite|postgres(ql)?://\S+)$",
+        description="sqlite, or postgresql://user@host/database",
+    ),
+]
+Role = Literal["gateway", "actors"]
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Unknown keys are errors."""
 
@@ -135,7 +146,16 @@ class FabricSettings(Section, frozen=True):
 
 
 class NodeSettings(Section, frozen=True):
-    """How a host's foreground process treats its workers."""
+    """What a host's workers do, and how their node treats them."""
+
+    roles: Annotated[tuple[Role, ...], msgspec.Meta(min_length=1)] = ("gateway", "actors")
+    """``gateway``: answer HTTP; ``actors``: own shards."""
+    contexts: tuple[Name, ...] = ()
+    """Names of the contexts whose shards its workers may own; empty: all."""
+    capacity: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
+    """What one of its workers takes in proportion to other nodes' workers."""
+    hang_seconds: Seconds = 5.0
+    """Seconds without a sign of life after which a worker is killed and started again."""
 
     restarts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 10
     """Deaths of one worker within ``window`` that are answered by a restart; one more ends the node."""
@@ -160,8 +180,8 @@ class Settings(Section, frozen=True):
     """Processes on this host."""
     shards: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 64
     """Shards per context, fixed when its journal is made; a journal keeps its own number."""
-    journal: Literal["sqlite"] = "sqlite"
-    """``sqlite``: one file per context in ``data``."""
+    journal: Journal = SQLITE
+    """``sqlite``: one file per context in ``data``; else ``postgresql://user@host/database``."""
     bus: Bus = EMBEDDED
     """``embedded``: a NATS server of the node's own; else ``nats://host:port`` or ``tls://``, with commas."""
     contexts: Annotated[tuple[Module, ...], msgspec.Meta(min_length=1)] = (

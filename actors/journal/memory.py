@@ -9,7 +9,16 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from actors.journal.port import Claim, Corrupted, Fold, JournalError, JournalUnavailable, Row, Snapshot
+from actors.journal.port import (
+    Claim,
+    Corrupted,
+    Fold,
+    JournalError,
+    JournalUnavailable,
+    Row,
+    Snapshot,
+    Tenure,
+)
 
 T = TypeVar("T")
 
@@ -20,6 +29,7 @@ class MemoryJournal:
     def __init__(self, shards: int = 64) -> None:
         self._shards = shards
         self._epochs: dict[int, int] = {}
+        self._owners: dict[int, str] = {}
         self._feeds: dict[int, list[Row]] = {}
         self._entities: dict[tuple[str, str], list[Row]] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
@@ -39,12 +49,31 @@ class MemoryJournal:
         """See ``port.Journal.shards``."""
         return self._shards
 
-    async def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
+    async def claim(
+        self, shards: Sequence[int], owner: str, after: Mapping[int, int] | None = None
+    ) -> list[Claim]:
         """See ``port.Journal.claim``."""
         await self._turn(self._claim_faults)
         if any(not 0 <= shard < self._shards for shard in shards):
             raise ValueError(f"shards are numbered 0 to {self._shards - 1}")
-        return self.claim_elsewhere(*shards)
+        if after is not None:
+            shards = [shard for shard in shards if self._epochs.get(shard, 0) == after[shard]]
+        return self.claim_elsewhere(*shards, owner=owner)
+
+    async def tenures(self) -> list[Tenure]:
+        """See ``port.Journal.tenures``."""
+        await self._turn(self._read_faults)
+        return [
+            Tenure(shard, self._epochs.get(shard, 0), self._owners.get(shard, ""))
+            for shard in range(self._shards)
+        ]
+
+    async def release(self, epochs: Mapping[int, int]) -> None:
+        """See ``port.Journal.release``."""
+        await self._turn(self._claim_faults)
+        for shard, epoch in epochs.items():
+            if self._epochs.get(shard, 0) == epoch:
+                self._owners.pop(shard, None)
 
     async def append(
         self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot] = ()
@@ -99,25 +128,26 @@ class MemoryJournal:
         self._append_faults.append((error, written))
 
     def fail_claim(self, error: JournalError) -> None:
-        """The next claim raises ``error`` and raises no epoch."""
+        """The next claim or release raises ``error`` and changes nothing."""
         self._claim_faults.append(error)
 
     def fail_read(self, error: JournalError) -> None:
-        """The next replay, history or feed raises ``error``."""
+        """The next replay, history, feed or look at the tenures raises ``error``."""
         self._read_faults.append(error)
 
     def hold(self) -> None:
-        """Appends from now on wait for ``release``, before anything of them is looked at."""
+        """Appends from now on wait for ``let_go``, before anything of them is looked at."""
         self._gate.clear()
 
-    def release(self) -> None:
+    def let_go(self) -> None:
         """Let the held appends go on, in their order."""
         self._gate.set()
 
-    def claim_elsewhere(self, *shards: int) -> list[Claim]:
+    def claim_elsewhere(self, *shards: int, owner: str = "another") -> list[Claim]:
         """Another worker claims these shards, at once: appends under the epochs before are fenced."""
         for shard in shards:
             self._epochs[shard] = self._epochs.get(shard, 0) + 1
+            self._owners[shard] = owner
         return [Claim(shard, self._epochs[shard], len(self._feeds.get(shard, []))) for shard in shards]
 
     async def _turn(self, faults: deque[JournalError] | None = None) -> None:

@@ -2,7 +2,9 @@
 
 Promises (``tests/actors/journal/conformance.py`` holds every adapter to them):
 
-- ``claim`` raises a shard's epoch in one transaction; every later append under an older epoch is fenced.
+- ``claim`` raises a shard's epoch in one transaction; every later append under an older epoch is fenced. One
+  that names the epochs it follows leaves out the shards that somebody else has claimed since.
+- Who owns a shard is in the journal too: ``tenures`` tells it, ``release`` ends it.
 - ``append`` is one transaction for several shards. Each shard's rows and snapshots go in only if its epoch
   still holds; a fenced shard does not spoil the others.
 - (shard, seq) and (aggregate, id, version) are unique; a violation is ``Corrupted``, never retried.
@@ -59,6 +61,16 @@ class Claim(NamedTuple):
     last_seq: int
 
 
+class Tenure(NamedTuple):
+    """Whose a shard is by the journal's word."""
+
+    shard: int
+    epoch: int
+    """0 if nobody has ever claimed it."""
+    owner: str
+    """Empty when it has none: released, or never claimed."""
+
+
 class JournalError(Exception):
     """The journal failed."""
 
@@ -99,8 +111,21 @@ class Journal(Protocol):
     def shards(self) -> int:
         """How many shards the journal was made with; fixed for its life."""
 
-    async def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
-        """Raise the epochs of these shards for ``owner``; waits for appends in flight."""
+    async def claim(
+        self, shards: Sequence[int], owner: str, after: Mapping[int, int] | None = None
+    ) -> list[Claim]:
+        """Raise the epochs of these shards for ``owner``; waits for appends in flight.
+
+        ``after`` names the epoch that each of them is known to have: one that has another by now is left
+        alone and left out of the answer. Without it the claim is unconditional, which is for who is sure to
+        be alone. Raises ValueError for a shard beyond the number."""
+
+    async def tenures(self) -> list[Tenure]:
+        """Whose every shard is, by number."""
+
+    async def release(self, epochs: Mapping[int, int]) -> None:
+        """Say that nobody owns these shards any more; one whose epoch is another by now is left alone. The
+        epoch stays: an append that is still under way under it may land, and a claim waits for it."""
 
     async def append(
         self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot] = ()

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import msgspec
 
 from actors.clock import VirtualClock
-from actors.journal.port import Claim, Fold, Journal, Row, Snapshot, T
+from actors.journal.port import Claim, Fold, Journal, Row, Snapshot, T, Tenure
 from actors.lease import Lease
 from actors.manifest import read
 from actors.messages import Answer, Ask
@@ -127,10 +127,18 @@ class FaultyJournal:
     def shards(self) -> int:
         return self.inner.shards
 
-    async def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
+    async def claim(
+        self, shards: Sequence[int], owner: str, after: Mapping[int, int] | None = None
+    ) -> list[Claim]:
         if self.claim_errors:
             raise self.claim_errors.pop(0)
-        return await self.inner.claim(shards, owner)
+        return await self.inner.claim(shards, owner, after)
+
+    async def tenures(self) -> list[Tenure]:
+        return await self.inner.tenures()
+
+    async def release(self, epochs: Mapping[int, int]) -> None:
+        await self.inner.release(epochs)
 
     async def append(
         self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot] = ()

@@ -138,7 +138,7 @@ class Served:
         for client in self._clients:
             client.close()
         for journal in self.journals.values():
-            journal.release()
+            journal.let_go()
         await self.gateway.stop(1.0)
         for region in self.regions.values():
             await region.drain(5.0)

@@ -165,7 +165,7 @@ class TestDeadline:
             served.journal.hold()
             reply = await served.request("POST", BOARD, {"title": "plans"}, Idempotency_Key="k")
             assert (reply.status, reply.problem) == (504, "outcome-unknown")
-            served.journal.release()
+            served.journal.let_go()
             retry = await served.request("POST", BOARD, {"title": "plans"}, Idempotency_Key="k")
             assert (retry.status, retry.json["version"]) == (201, 1)
 
@@ -178,7 +178,7 @@ class TestDeadline:
             reply = await served.request("GET", BOARD)
             assert (reply.status, reply.problem) == (503, "expired")
             assert int(reply.headers["retry-after"]) >= 1
-            served.journal.release()
+            served.journal.let_go()
             assert (await writing.read()).status == 201
 
     async def test_prefer_wait_is_bounded_by_the_setting(self) -> None:
@@ -199,6 +199,6 @@ class TestOverload:
             assert (refused.status, refused.problem) == (503, "overloaded")
             assert int(refused.headers["retry-after"]) >= 1
             assert (await served.request("GET", "/healthz")).status == 200
-            served.journal.release()
+            served.journal.let_go()
             assert (await first.read()).status == 201
             assert (await served.request("GET", BOARD)).status == 200

@@ -227,7 +227,7 @@ class TestPipelining:
         await client.send(request("POST", BOARD, {"title": "a"}))
         await until(lambda: served.journal.held)
         await client.send(b"NONSENSE\r\n\r\n")
-        served.journal.release()
+        served.journal.let_go()
         assert ((await client.read()).status, (await client.read()).status) == (201, 400)
 
     async def test_a_request_split_anywhere_is_understood(self, served: Served) -> None:
@@ -296,7 +296,7 @@ class TestStopping:
             with pytest.raises(ConnectionError):
                 await served.connect()
             stopping = asyncio.create_task(served.gateway.stop(5.0))
-            served.journal.release()
+            served.journal.let_go()
             for client in running:
                 reply = await client.read()
                 assert (reply.status, reply.headers["connection"]) == (201, "close")

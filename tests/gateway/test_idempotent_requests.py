@@ -78,7 +78,7 @@ async def test_ten_in_parallel_have_one_effect_and_one_answer(served: Served) ->
     for client in clients:
         await client.send(request("POST", f"{BOARD}/notes", NOTE, Idempotency_Key="k"))
     await until(lambda: served.journal.held)
-    served.journal.release()
+    served.journal.let_go()
     replies = await asyncio.gather(*(client.read() for client in clients))
     assert {(reply.status, reply.body) for reply in replies} == {(201, replies[0].body)}
     assert await version(served) == 2

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
-from actors.journal.port import Corrupted, Journal, Row, Snapshot
+from actors.journal.port import Corrupted, Journal, Row, Snapshot, Tenure
 
 SHARDS = 8
 
@@ -71,6 +71,43 @@ class Conformance:
     async def test_a_shard_beyond_the_number_is_not_claimed(self, journal: Journal) -> None:
         with pytest.raises(ValueError):
             await journal.claim([SHARDS], "a")
+
+    async def test_a_claim_that_names_the_epoch_it_follows_fails_when_another_came_before(
+        self, journal: Journal
+    ) -> None:
+        [mine] = await journal.claim([1], "a", after={1: 0})
+        [theirs] = await journal.claim([1], "b", after={1: mine.epoch})
+        assert await journal.claim([1], "a", after={1: mine.epoch}) == []
+        assert await journal.append([row(1, 1, "x", 1)], {1: theirs.epoch}) == frozenset()
+
+    async def test_the_shards_that_another_claimed_do_not_spoil_a_claim_of_others(
+        self, journal: Journal
+    ) -> None:
+        await journal.claim([1, 2, 3], "a")
+        await journal.claim([2], "b")
+        claims = await journal.claim([1, 2, 3, 4], "c", after={1: 1, 2: 1, 3: 1, 4: 0})
+        assert {(claim.shard, claim.epoch) for claim in claims} == {(1, 2), (3, 2), (4, 1)}
+
+    async def test_it_tells_whose_every_shard_is(self, journal: Journal) -> None:
+        await journal.claim([1, 2], "a")
+        await journal.claim([2], "b")
+        expected = [Tenure(shard, 0, "") for shard in range(SHARDS)]
+        expected[1:3] = [Tenure(1, 1, "a"), Tenure(2, 2, "b")]
+        assert await journal.tenures() == expected
+
+    async def test_a_released_shard_has_no_owner_and_keeps_its_epoch(self, journal: Journal) -> None:
+        one, two = await journal.claim([1, 2], "a")
+        await journal.release({1: one.epoch})
+        assert (await journal.tenures())[1:3] == [Tenure(1, 1, ""), Tenure(2, 1, "a")]
+        [again] = await journal.claim([1], "b", after={1: one.epoch})
+        assert again.epoch == one.epoch + 1
+        assert await journal.append([row(2, 1, "y", 1)], {2: two.epoch}) == frozenset()
+
+    async def test_a_release_of_what_another_has_claimed_changes_nothing(self, journal: Journal) -> None:
+        [old] = await journal.claim([1], "a")
+        await journal.claim([1], "b")
+        await journal.release({1: old.epoch})
+        assert (await journal.tenures())[1] == Tenure(1, 2, "b")
 
     async def test_what_is_appended_is_read_back_field_by_field(self, journal: Journal) -> None:
         [claim] = await journal.claim([1], "a")

@@ -47,7 +47,7 @@ async def test_a_held_append_waits_and_is_fenced_by_a_claim_made_meanwhile() -> 
     await asyncio.sleep(0)
     assert journal.held == 1
     journal.claim_elsewhere(1)
-    journal.release()
+    journal.let_go()
     assert await append == {1}
     assert await journal.feed(1, 0, 10) == []
 
