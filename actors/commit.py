@@ -12,7 +12,7 @@ here:
 6. *Nothing written* (unreachable, full): everything decided and not committed is void, and said to be.
 7. *Outcome unknown*: nothing is guessed and nothing re-sent. The shards are claimed again, which excludes
    that the append lands later; then the journal says what it holds: what landed is answered as decided,
-   what did not is asked anew.
+   what did not is asked anew. A shard that somebody else has claimed meanwhile is fenced, and stays theirs.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from actors.batch import Batch, Held, reply
 from actors.journal.port import (
+    Claim,
     Corrupted,
     Journal,
     JournalError,
@@ -123,6 +124,11 @@ class Committer:
         self._rouse()
         await settled
 
+    def fence(self, numbers: frozenset[int]) -> None:
+        """Others have claimed these shards: nothing that waits for its commit may be answered here. What is
+        being appended learns it from the journal."""
+        self._fence(Batch(), numbers)
+
     async def close(self) -> None:
         """Commit what is queued, then end."""
         self._closing = True
@@ -173,14 +179,18 @@ class Committer:
         shard = next((shard for shard in self._shards.values() if shard.is_open), None)
         if shard is None:
             return
+        number = shard.number
         try:
-            (claim,) = await self._journal.claim([shard.number], self._owner)
+            claims = await self._journal.claim([number], self._owner, after={number: shard.epoch})
         except JournalError as error:
             self.trouble = str(error)
-        else:
+            return
+        self.trouble = ""
+        for claim in claims:
             # Only the epoch: the shard may have numbered further events meanwhile.
             shard.epoch = claim.epoch
-            self.trouble = ""
+        if not claims and self._shards.get(number) is shard:
+            self.fence(frozenset([number]))
 
     async def _commit(self, batch: Batch) -> None:
         shards = self._shards
@@ -286,7 +296,7 @@ class Committer:
             self._shards[number].suspend()
         for batch in batches:
             self._forget(batch, lambda number: True)
-        landed = await self._claim_again(sorted(numbers), first)
+        landed, lost = await self._claim_again(sorted(numbers), first)
         rows = [row for row in first.rows if row.shard in landed]
         again: dict[int, list[Ask]] = {number: [] for number in numbers}
         for batch in batches:
@@ -300,19 +310,25 @@ class Committer:
         self.events += len(rows)
         self.trouble = ""
         for number, asks in again.items():
-            self._shards[number].resume(asks)
+            if number in lost:
+                self._shards[number].fence()
+                for ask in asks:
+                    self._elsewhere(number, ask)
+            else:
+                self._shards[number].resume(asks)
         if self.on_commit is not None and rows:
             self.on_commit(rows)
 
-    async def _claim_again(self, numbers: Sequence[int], batch: Batch) -> set[int]:
-        """Claim ``numbers`` until the journal answers; the shards whose rows of ``batch`` are in it.
+    async def _claim_again(self, numbers: Sequence[int], batch: Batch) -> tuple[set[int], set[int]]:
+        """Claim ``numbers`` until the journal answers: the shards whose rows of ``batch`` are in it, and
+        those that somebody else has claimed; neither can change any more.
 
         The attempts end with the journal's return or with this task; callers have their deadlines."""
         attempt = 0
         while True:
             try:
-                claims = await self._journal.claim(numbers, self._owner)
-                landed = {claim.shard for claim in claims if await self._has_landed(claim.shard, batch)}
+                claims = await self._reclaim(numbers)
+                landed = {number for number in numbers if await self._has_landed(number, batch)}
                 break
             except JournalError as error:
                 self.trouble = str(error)
@@ -320,7 +336,20 @@ class Committer:
                 attempt += 1
         for claim in claims:
             self._shards[claim.shard].claimed(claim)
-        return landed
+        return landed, set(numbers).difference(claim.shard for claim in claims)
+
+    async def _reclaim(self, numbers: Sequence[int]) -> list[Claim]:
+        """Claim those that are still ours."""
+        epochs = {number: self._shards[number].epoch for number in numbers}
+        claims = await self._journal.claim(numbers, self._owner, after=epochs)
+        missing = set(numbers).difference(claim.shard for claim in claims)
+        if missing:
+            # One of ours, if an earlier attempt took effect and its answer was lost.
+            tenures = await self._journal.tenures()
+            mine = {t.shard: t.epoch for t in tenures if t.shard in missing and t.owner == self._owner}
+            if mine:
+                claims += await self._journal.claim(list(mine), self._owner, after=mine)
+        return claims
 
     async def _has_landed(self, shard: int, batch: Batch) -> bool:
         mine = [row for row in batch.rows if row.shard == shard]

@@ -72,7 +72,7 @@ class Entity(Actor):
         if message.deadline <= now:
             message.reply(Refused(Reason.EXPIRED, "the deadline passed before the command was decided"))
         elif not self.shard.lease.holds(now):
-            message.reply(Refused(Reason.MOVED, "the worker has lost its lease", retry_after=1.0))
+            self.shard.elsewhere(message)
         elif message.command is None:
             self._show(message)
         else:

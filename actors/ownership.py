@@ -1,20 +1,20 @@
 """Which of a context's shards this worker serves: those that placement gives it, as soon as it may.
 
 A shard changes hands in this order: the old owner stops taking asks for it, commits and answers what it has,
-says *released*; only then does the new owner claim the next epoch and serve. An owner that is known to be
-dead is not waited for. One that has only fallen silent is waited for until its lease must have ended, since
-until then it may still answer reads; its appends are harmless in any case, the epoch sees to that.
+and releases it in the journal; only then does the new owner claim the next epoch and serve. An owner that is
+known to be dead is not waited for. One that has only fallen silent is waited for until its lease must have
+ended, since until then it may still answer reads; its appends are harmless, the epoch sees to that.
+
+Whose a shard is, only the journal knows. What workers tell each other is a hint to look there again.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
-import msgspec
-
-from actors.journal.port import JournalError
+from actors.journal.port import JournalError, Tenure
 from actors.placement import Candidate, placement
 from actors.region import Region
 from actors.routing import Router
@@ -33,23 +33,6 @@ HANDOVERS = 8
 """Shards of a context that leave at once: the others go on serving meanwhile."""
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True):
-    """What the cluster was told about a shard last."""
-
-    owner: str
-    epoch: int
-    state: Literal["owned", "released"]
-
-
-class Ledger(Protocol):
-    """Where owners say what they own; eventually the same for everyone, and never needed for safety."""
-
-    def record(self, context: str, shard: int) -> Record | None: ...
-
-    async def write(self, context: str, records: Mapping[int, Record]) -> None:
-        """Raises OSError or TimeoutError when it cannot be told now."""
-
-
 class Members(Protocol):
     """Who is there, as this worker sees it."""
 
@@ -60,10 +43,14 @@ class Members(Protocol):
         """Heard of within the lease, and not said to be dead."""
 
     def is_dead(self, worker: str) -> bool:
-        """Said to be dead by its node."""
+        """Certainly ended: its node says so."""
 
     def last_heard(self, worker: str) -> float | None:
         """When its heartbeat was last seen to change, on this worker's clock; None if never."""
+
+    async def settled(self) -> bool:
+        """Return when every heartbeat that was sent before this call has been heard; False if that could
+        not be found out."""
 
 
 class Ownership:
@@ -74,24 +61,26 @@ class Ownership:
         region: Region,
         router: Router,
         members: Members,
-        ledger: Ledger,
+        tell: Callable[[], None],
         worker: str,
         clock: Callable[[], float],
-        pins: Callable[[], Mapping[int, str]],
-        alone: bool,
+        pins: Callable[[], Mapping[int, str]] = dict,
     ) -> None:
-        """``alone``: nobody else can have owned anything before this worker began."""
+        """``tell`` lets the other workers know that shards of the context have been released or taken."""
         self._region = region
         self._router = router
         self._members = members
-        self._ledger = ledger
+        self._tell = tell
         self._worker = worker
         self._clock = clock
         self._pins = pins
-        self._began = float("-inf") if alone else clock()
-        self._leaving: dict[int, asyncio.Task[None]] = {}
+        self._began = clock()
+        self._moving: dict[int, asyncio.Task[None]] = {}
+        self._unreleased: dict[int, int] = {}
         self._news = asyncio.Event()
-        self._untold: dict[int, Record] = {}
+        self._seen: object = None
+        self.trouble = ""
+        """Why shards cannot be claimed or released at present; empty when they can."""
         self.wanted: tuple[str, ...] = ()
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"ownership of {region.name}")
 
@@ -107,22 +96,38 @@ class Ownership:
         return bool(self.wanted) and mine == set(self._region.shards)
 
     def changed(self) -> None:
-        """A member, a record or a pin is not what it was."""
+        """A member, a pin or a shard is not what it was."""
         self._news.set()
 
-    async def close(self) -> None:
+    async def recheck(self) -> None:
+        """Look whether the shards that are held are still ours, after the lease had ended. Raises
+        JournalError."""
+        tenures = await self._region.journal.tenures()
+        shards = self._region.shards
+        lost = [t.shard for t in tenures if t.shard in shards and shards[t.shard].epoch < t.epoch]
+        if lost:
+            self._region.committer.fence(frozenset(lost))
+            self.changed()
+
+    async def stop(self) -> None:
         """Move nothing any more."""
-        tasks = [self._task, *self._leaving.values()]
+        tasks = [self._task, *self._moving.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def release_all(self) -> None:
+        """Give up what is left, once all that was taken is answered."""
+        shards = self._region.shards
+        self._unreleased.update({n: s.epoch for n, s in shards.items() if s.state is not ShardState.FENCED})
+        await self._release()
 
     async def _run(self) -> None:
         while True:
             self._news.clear()
             self._look()
+            await self._release()
             await self._claim()
-            await self._tell()
             try:
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._news.wait()
@@ -131,76 +136,98 @@ class Ownership:
 
     def _look(self) -> None:
         region = self._region
-        shards = region.journal.shards
-        candidates = self._members.candidates(region.name)
-        self.wanted = placement(candidates, shards, region.name, self._pins())
-        self._router.owners = self.wanted
+        candidates, pins = self._members.candidates(region.name), self._pins()
+        if (candidates, pins) != self._seen:
+            self._seen = (candidates, pins)
+            self.wanted = placement(candidates, region.journal.shards, region.name, pins)
+            self._router.owners = self.wanted
         for number, shard in list(region.shards.items()):
-            if shard.state is ShardState.FENCED and number not in self._leaving:
-                region.forget(number)
-            elif not self._is_mine(number) and len(self._leaving) < HANDOVERS and number not in self._leaving:
-                task = asyncio.get_running_loop().create_task(self._hand_over(number))
-                self._leaving[number] = task
-                task.add_done_callback(partial(self._left, number))
+            if number in self._moving:
+                continue
+            if shard.state is ShardState.FENCED:
+                self._move(number, self._let_go(number))
+            elif self.wanted and self.wanted[number] != self._worker and len(self._moving) < HANDOVERS:
+                # When nobody can take it, it is better served to the end by who leaves.
+                self._move(number, self._hand_over(number))
 
-    def _is_mine(self, number: int) -> bool:
-        return bool(self.wanted) and self.wanted[number] == self._worker
+    def _move(self, number: int, work: Coroutine[Any, Any, None]) -> None:
+        task = self._moving[number] = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(partial(self._moved, number))
+
+    async def _let_go(self, number: int) -> None:
+        """Forget a fenced shard, once nothing that is being committed belongs to it."""
+        await self._region.committer.settled()
+        self._region.forget(number)
 
     async def _hand_over(self, number: int) -> None:
-        epoch = await self._region.hand_over(number, HANDOVER_SECONDS)
-        self._untold[number] = Record(self._worker, epoch, "released")
+        self._unreleased[number] = await self._region.hand_over(number, HANDOVER_SECONDS)
 
-    def _left(self, number: int, task: "asyncio.Task[None]") -> None:
-        del self._leaving[number]
+    def _moved(self, number: int, task: "asyncio.Task[None]") -> None:
+        del self._moving[number]
         if not task.cancelled() and task.exception() is not None:
             logger.error("a handover ended badly", exc_info=task.exception())
         self._news.set()
 
+    async def _release(self) -> None:
+        """Say in the journal what is not served any more; what cannot be said now is said next time."""
+        if not self._unreleased:
+            return
+        released, self._unreleased = self._unreleased, {}
+        try:
+            await self._region.journal.release(released)
+        except JournalError as error:
+            self._unreleased = released | self._unreleased
+            self._cannot("released", error)
+            return
+        self._tell()
+
     async def _claim(self) -> None:
         region = self._region
-        free = [
-            number
-            for number in range(len(self.wanted))
-            if self._is_mine(number) and number not in region.shards and self._is_free(number)
-        ]
-        if not free:
+        missing = [n for n, o in enumerate(self.wanted) if o == self._worker and n not in region.shards]
+        if not missing:
+            self.trouble = ""
             return
         try:
-            await region.take(free)
+            tenures = await region.journal.tenures()
+            lacking = [tenures[number] for number in missing if number not in self._unreleased]
+            await self._take([tenure for tenure in lacking if self._is_free(tenure.owner)])
+            await self._take_from_silent([t for t in lacking if self._is_silent(t.owner)])
+            self.trouble = ""
         except JournalError as error:
-            logger.warning("shards could not be claimed", extra={"fields": {"error": str(error)}})
-            return
-        for number in free:
-            self._untold[number] = Record(self._worker, region.shards[number].epoch, "owned")
+            self._cannot("claimed", error)
 
-    def _is_free(self, number: int) -> bool:
-        record = self._untold.get(number) or self._ledger.record(self._region.name, number)
-        if record is None:
-            return self._clock() >= self._began + LEASE_SECONDS + MARGIN_SECONDS
-        if record.state == "released" or record.owner == self._worker or self._members.is_dead(record.owner):
-            return True
-        if self._members.is_alive(record.owner):
+    async def _take(self, tenures: Sequence[Tenure]) -> None:
+        if not tenures:
+            return
+        await self._region.take([t.shard for t in tenures], after={t.shard: t.epoch for t in tenures})
+        self._tell()
+
+    async def _take_from_silent(self, tenures: Sequence[Tenure]) -> None:
+        """First fence the old owner, in its own name: should we end now, its silence still has to be waited
+        out by whoever comes next. Then see whether it has come back meanwhile: it may have found its epoch in
+        order just before, and answer reads for another lease. Only then take the shards."""
+        heard = {tenure.owner: self._members.last_heard(tenure.owner) for tenure in tenures}
+        fenced: list[Tenure] = []
+        for owner in heard:
+            after = {tenure.shard: tenure.epoch for tenure in tenures if tenure.owner == owner}
+            claims = await self._region.journal.claim(list(after), owner, after=after)
+            fenced += [Tenure(claim.shard, claim.epoch, owner) for claim in claims]
+        if fenced and await self._members.settled():
+            await self._take([t for t in fenced if self._members.last_heard(t.owner) == heard[t.owner]])
+
+    def _is_free(self, owner: str) -> bool:
+        return owner in ("", self._worker) or self._members.is_dead(owner)
+
+    def _is_silent(self, owner: str) -> bool:
+        """Whether its lease must have ended: nobody has heard of it for so long."""
+        members = self._members
+        if self._is_free(owner) or members.is_alive(owner):
             return False
-        heard = self._members.last_heard(record.owner)
-        since = self._began if heard is None else heard
-        return self._clock() >= since + LEASE_SECONDS + MARGIN_SECONDS
+        heard = members.last_heard(owner)
+        return self._clock() >= (self._began if heard is None else heard) + LEASE_SECONDS + MARGIN_SECONDS
 
-    async def _tell(self) -> None:
-        """Tell the cluster what changed hands; what cannot be told now is told next time."""
-        if not self._untold:
-            return
-        untold = dict(self._untold)
-        try:
-            await self._ledger.write(self._region.name, untold)
-        except (OSError, TimeoutError) as error:
-            logger.warning("the cluster could not be told", extra={"fields": {"error": str(error)}})
-            return
-        for number, record in untold.items():
-            if self._untold.get(number) == record:
-                del self._untold[number]
-
-    def tell_again(self) -> None:
-        """The ledger was lost: say everything anew."""
-        for number, shard in self._region.shards.items():
-            self._untold.setdefault(number, Record(self._worker, shard.epoch, "owned"))
-        self._news.set()
+    def _cannot(self, what: str, error: JournalError) -> None:
+        if not self.trouble:
+            fields = {"context": self._region.name, "error": str(error)}
+            logger.warning("shards cannot be %s", what, extra={"fields": fields})
+        self.trouble = f"shards cannot be {what}: {error}"

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -208,8 +208,11 @@ class Region:
         try:
             # Its earlier decisions stand: they must be in the journal before anything is replayed.
             await self.committer.settled()
-            for claim in await self.journal.claim([shard.number], self.owner):
+            claims = await self.journal.claim([shard.number], self.owner, after={shard.number: shard.epoch})
+            for claim in claims:
                 shard.claimed(claim)
+            if not claims:
+                shard.fence()
         finally:
             shard.quarantines.clear()
             shard.resume(())
@@ -257,9 +260,10 @@ class Region:
 
     # Beginning and end -----------------------------------------------------------------------------------
 
-    async def take(self, numbers: Sequence[int]) -> None:
-        """Claim shards and serve them. Raises JournalError."""
-        for claim in await self.journal.claim(numbers, self.owner):
+    async def take(self, numbers: Sequence[int], after: Mapping[int, int] | None = None) -> None:
+        """Claim shards, those whose epoch is still the one that ``after`` names, and serve them. Raises
+        JournalError."""
+        for claim in await self.journal.claim(numbers, self.owner, after):
             address = self.stage.spawn(partial(Shard, self, claim))
             self.shards[claim.shard] = self.stage.instance(address)
             self._addresses[claim.shard] = address

@@ -144,9 +144,13 @@ class Shard(Actor):
         if self.state is ShardState.SUSPENDED:
             self._wait(ask, self.waiting)
         elif self.state in (ShardState.LEAVING, ShardState.FENCED):
-            self.region.elsewhere(self.number, ask)
+            self.elsewhere(ask)
         else:
             ask.reply(Refused(Reason.STOPPING, "the worker is shutting down", 1.0))
+
+    def elsewhere(self, ask: Ask) -> None:
+        """Send an ask on of which nothing was done here; it may come back when it may be decided."""
+        self.region.elsewhere(self.number, ask)
 
     # Recovering ------------------------------------------------------------------------------------------
 

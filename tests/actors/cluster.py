@@ -1,7 +1,7 @@
 """Several workers in one process: regions over one journal, with couriers that lose and delay on demand."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from actors.journal.memory import MemoryJournal
 from actors.lease import Lease
 from actors.manifest import read
 from actors.messages import Answer, Ask, Reason, Refused
-from actors.ownership import Ownership, Record
+from actors.ownership import Ownership
 from actors.placement import Candidate
 from actors.region import Region, shard_of
 from actors.routing import Router, Undelivered
@@ -28,14 +28,15 @@ class Cluster:
         self.clock = VirtualClock()
         self.settings = msgspec.convert(sections, Settings)
         self.workers: dict[str, Worker] = {}
-        self.records: dict[int, Record] = {}
         self.active: list[str] = []
         self.silent: set[str] = set()
         self.dead: set[str] = set()
         self.heard: dict[str, float] = {}
+        self.comes_back: str | None = None
+        """A silent worker whose heartbeat is heard when somebody looks once more."""
 
-    async def join(self, *names: str, alone: bool = False) -> "list[Worker]":
-        joined = [Worker(self, name, alone) for name in names]
+    async def join(self, *names: str) -> "list[Worker]":
+        joined = [Worker(self, name) for name in names]
         for worker in joined:
             self.workers[worker.name] = worker
             self.active.append(worker.name)
@@ -75,7 +76,7 @@ class Cluster:
         for worker in self.workers.values():
             await worker.end()
 
-    # Members and Ledger
+    # Members
 
     def candidates(self, context: str) -> Sequence[Candidate]:
         return [Candidate(name) for name in self.active]
@@ -89,19 +90,17 @@ class Cluster:
     def last_heard(self, worker: str) -> float | None:
         return self.heard.get(worker)
 
-    def record(self, context: str, shard: int) -> Record | None:
-        return self.records.get(shard)
-
-    async def write(self, context: str, records: Mapping[int, Record]) -> None:
+    async def settled(self) -> bool:
         await asyncio.sleep(0)
-        self.records.update(records)
-        self.tell()
+        if self.comes_back is not None:
+            self.heard[self.comes_back] = self.clock.now()
+        return True
 
 
 class Worker:
     """One worker's region with what moves its shards."""
 
-    def __init__(self, cluster: Cluster, name: str, alone: bool) -> None:
+    def __init__(self, cluster: Cluster, name: str) -> None:
         self.name = name
         self.cluster = cluster
         self.alive = True
@@ -114,7 +113,7 @@ class Worker:
         )
         router = Router("sums", name, self.carrier, self.region.tell, self.region.command_id, clock, 1000)
         self.region.router = router
-        self.ownership = Ownership(self.region, router, cluster, cluster, name, clock, dict, alone)
+        self.ownership = Ownership(self.region, router, cluster, cluster.tell, name, clock)
 
     def wall(self) -> int:
         return int(self.cluster.clock.now() * 1e6)
@@ -137,7 +136,7 @@ class Worker:
         return shard_of("counter", id, self.cluster.journal.shards)
 
     async def end(self) -> None:
-        await self.ownership.close()
+        await self.ownership.stop()
         await self.region.close()
         self.stage.shutdown()
 
@@ -147,7 +146,7 @@ class Worker:
         committer = self.region.committer.task
         committer.cancel()
         await asyncio.gather(committer, return_exceptions=True)
-        await self.ownership.close()
+        await self.ownership.stop()
         await self.region.recoveries.close()
         self.stage.shutdown()
 

@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
+from actors.journal.port import JournalUnavailable, OutcomeUnknown
 from actors.messages import Accepted, Answer, Shown
 from actors.ownership import LEASE_SECONDS, MARGIN_SECONDS
 from tests.actors.cluster import Cluster, Worker
@@ -35,7 +36,7 @@ async def versions(cluster: Cluster, id: str) -> list[int]:
 
 async def one_who_asks_another(cluster: Cluster) -> Worker:
     """Worker "two", which owns nothing: worker "one" owns everything."""
-    await cluster.join("one", alone=True)
+    await cluster.join("one")
     await cluster.balanced()
     (two,) = await cluster.join("two")
     cluster.active.remove("two")
@@ -44,26 +45,113 @@ async def one_who_asks_another(cluster: Cluster) -> Worker:
     return two
 
 
-async def test_the_first_worker_owns_everything_at_once_when_it_is_alone(make: Make) -> None:
+async def test_the_first_worker_owns_everything_at_once(make: Make) -> None:
     cluster = make()
-    (one,) = await cluster.join("one", alone=True)
+    (one,) = await cluster.join("one")
     await cluster.balanced()
     assert set(one.region.shards) == set(range(8))
 
 
-async def test_a_worker_that_may_not_be_alone_waits_for_a_lease_to_end(make: Make) -> None:
+async def test_an_owner_that_was_never_heard_of_may_have_a_lease(make: Make) -> None:
     cluster = make()
+    await cluster.journal.claim(range(8), "earlier")
     (one,) = await cluster.join("one")
     await asyncio.sleep(0.05)
     assert one.region.shards == {}
     cluster.clock.advance(LEASE_SECONDS + MARGIN_SECONDS)
     cluster.tell()
     await cluster.balanced()
+    assert {tenure.owner for tenure in await cluster.journal.tenures()} == {"one"}
+
+
+async def test_a_silent_owner_that_is_heard_while_it_is_fenced_is_waited_for_again(make: Make) -> None:
+    cluster = make()
+    await cluster.journal.claim(range(8), "earlier")
+    (one,) = await cluster.join("one")
+    cluster.comes_back = "earlier"
+    cluster.clock.advance(LEASE_SECONDS + MARGIN_SECONDS)
+    cluster.tell()
+    async with asyncio.timeout(10):
+        while {(t.epoch, t.owner) for t in await cluster.journal.tenures()} != {(2, "earlier")}:
+            await asyncio.sleep(0.002)
+    await asyncio.sleep(0.05)
+    assert one.region.shards == {}
+    cluster.comes_back = None
+    cluster.clock.advance(LEASE_SECONDS + MARGIN_SECONDS)
+    cluster.tell()
+    await cluster.balanced()
+
+
+async def test_a_worker_whose_lease_had_ended_drops_what_others_have_claimed(make: Make) -> None:
+    cluster = make(shards=1)
+    (one,) = await cluster.join("one")
+    await cluster.balanced()
+    await one.ask(Add(1))
+    cluster.active.remove("one")
+    await cluster.journal.claim([0], "another")
+    one.lease.until = cluster.clock.now() - 1
+    waiting = one.tell(None)
+    await one.ownership.recheck()
+    one.lease.until = cluster.clock.now() + 100
+    async with asyncio.timeout(10):
+        while one.region.shards:
+            await asyncio.sleep(0.002)
+    assert not waiting.done()
+
+
+async def test_a_shard_that_was_claimed_while_an_outcome_was_unknown_stays_with_its_new_owner(
+    make: Make,
+) -> None:
+    cluster = make(shards=1)
+    (one,) = await cluster.join("one")
+    await cluster.balanced()
+    await one.ask(Add(1))
+    cluster.journal.gate.clear()
+    cluster.journal.before.append(OutcomeUnknown("the line went dead"))
+    unsure = one.tell(Add(1))
+    await asyncio.sleep(0.01)
+    (two,) = await cluster.join("two")
+    cluster.active.remove("one")
+    await two.region.take([0])
+    cluster.tell()
+    cluster.journal.gate.set()
+    answer = await asyncio.wait_for(unsure, 10)
+    assert isinstance(answer, Accepted)
+    assert await versions(cluster, "a") == [1, 2]
+    assert (await cluster.journal.tenures())[0].owner == "two"
+    assert set(two.region.shards) == {0}
+
+
+async def test_what_landed_before_another_claimed_is_answered(make: Make) -> None:
+    cluster = make(shards=1)
+    (one,) = await cluster.join("one")
+    await cluster.balanced()
+    await one.ask(Add(1))
+    cluster.journal.after.append(OutcomeUnknown("the answer was lost"))
+    cluster.journal.claim_errors.append(JournalUnavailable("not now"))
+    unsure = one.tell(Add(1))
+    await asyncio.sleep(0.02)
+    await cluster.journal.inner.claim([0], "another")
+    answer = await asyncio.wait_for(unsure, 10)
+    assert isinstance(answer, Accepted)
+    assert await versions(cluster, "a") == [1, 2]
+
+
+async def test_a_leaving_worker_that_nobody_can_follow_serves_to_its_end(make: Make) -> None:
+    cluster = make()
+    (one,) = await cluster.join("one")
+    await cluster.balanced()
+    cluster.leave("one")
+    await asyncio.sleep(0.05)
+    assert isinstance(await one.ask(Add(1)), Accepted)
+    await one.ownership.stop()
+    await one.ownership.release_all()
+    assert {tenure.owner for tenure in await cluster.journal.tenures()} == {""}
 
 
 async def test_a_newcomer_gets_its_share_and_only_after_a_release(make: Make) -> None:
     cluster = make()
-    one, *_ = await cluster.join("one", alone=True)
+    one, *_ = await cluster.join("one")
     await cluster.balanced()
     await cluster.join("two")
     await cluster.balanced()
@@ -74,7 +162,7 @@ async def test_a_newcomer_gets_its_share_and_only_after_a_release(make: Make) ->
 
 async def test_asks_reach_the_owner_from_every_worker(make: Make) -> None:
     cluster = make()
-    await cluster.join("one", alone=True)
+    await cluster.join("one")
     await cluster.balanced()
     workers = [*cluster.workers.values(), *await cluster.join("two", "three")]
     await cluster.balanced()
@@ -91,7 +179,7 @@ async def test_asks_reach_the_owner_from_every_worker(make: Make) -> None:
 
 async def test_a_retry_with_a_key_gets_the_first_answer_from_every_worker(make: Make) -> None:
     cluster = make()
-    await cluster.join("one", alone=True)
+    await cluster.join("one")
     await cluster.balanced()
     await cluster.join("two")
     await cluster.balanced()
@@ -104,7 +192,7 @@ async def test_a_retry_with_a_key_gets_the_first_answer_from_every_worker(make: 
 
 async def test_what_a_leaving_shard_took_is_committed_before_the_next_owner_claims(make: Make) -> None:
     cluster = make(shards=1)
-    (one,) = await cluster.join("one", alone=True)
+    (one,) = await cluster.join("one")
     await cluster.balanced()
     await one.ask(Add(1))
     cluster.journal.gate.clear()
@@ -127,7 +215,7 @@ async def test_what_a_leaving_shard_took_is_committed_before_the_next_owner_clai
 
 async def test_a_dead_owner_is_not_waited_for(make: Make) -> None:
     cluster = make()
-    await cluster.join("one", alone=True)
+    await cluster.join("one")
     await cluster.balanced()
     await cluster.join("two")
     await cluster.balanced()
@@ -142,7 +230,7 @@ async def test_a_dead_owner_is_not_waited_for(make: Make) -> None:
 
 async def test_a_silent_owner_is_waited_for_until_its_lease_has_ended(make: Make) -> None:
     cluster = make()
-    await cluster.join("one", alone=True)
+    await cluster.join("one")
     await cluster.balanced()
     await cluster.join("two")
     await cluster.balanced()
@@ -195,7 +283,7 @@ async def test_a_command_that_arrives_twice_at_one_owner_happens_once(make: Make
 async def test_while_workers_come_leave_and_die_every_command_happens_once(make: Make, seed: int) -> None:
     random = Random(seed)
     cluster = make(shards=8)
-    await cluster.join("w0", alone=True)
+    await cluster.join("w0")
     await cluster.balanced()
     answers: list[tuple[str, str, asyncio.Future[Answer]]] = []
     joined = 1
