@@ -142,7 +142,7 @@ class Store:
 
     def _commit(self, rows: Sequence[Row], snapshots: Sequence[Snapshot], begin: Callable[[], None]) -> bool:
         """True if committed, False if others have claimed since the epochs were read."""
-        placed = self.heads.follows(rows)
+        followers = self.heads.follows(rows)
         statements = _statements(rows)
         last: int | None = None
         try:
@@ -158,7 +158,7 @@ class Store:
             self._doubtful = not isinstance(error, apsw.BusyError)
             raise failure(error, writing=True) from error
         if last is not None:
-            self.heads.appended(placed, last)
+            self.heads.appended(followers, last)
         return last is not None
 
     def _write(self, statements: Statements, snapshots: Sequence[Snapshot]) -> int | None:
