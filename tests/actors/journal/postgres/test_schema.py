@@ -33,6 +33,7 @@ async def test_contexts_have_schemas_of_their_own(server: Server, context: str) 
     [claim] = await one.claim([1], "a")
     await one.append([row(1, 1, "x", 1)], {1: claim.epoch})
     assert await other.feed(1, 0, 10) == []
+    assert one.identity != other.identity
     assert (await other.claim([1], "a"))[0].last_seq == 0
     await one.close()
     await other.close()
@@ -57,6 +58,7 @@ async def test_a_journal_that_is_ready_opens_without_the_right_to_make_one(
             f'GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA "{context}" TO "{role}"'
         )
     journal = await PostgresJournal.open(server.url(role), context, 4)
+    assert journal.identity
     [claim] = await journal.claim([1], "a")
     assert await journal.append([row(1, 1, "x", 1)], {1: claim.epoch}) == frozenset()
     await journal.close()
