@@ -77,9 +77,11 @@ class Pool:
     async def _take(self) -> Session:
         while self._idle:
             session = self._idle.pop()
-            if session.usable:
+            if await session.lives() and session.generation == self._generation:
                 return session
             session.drop()
+            # What ended this one has ended others that rested as long.
+            self.distrust()
         generation = self._generation
         session = await self._connect()
         session.generation = generation
@@ -93,6 +95,7 @@ class Pool:
         elif self.closed or session.generation != self._generation:
             session.drop()
         else:
+            session.rest()
             self._idle.append(session)
 
     def distrust(self) -> None:

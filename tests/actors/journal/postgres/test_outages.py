@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from actors.journal.port import Claim, Journal, JournalError, JournalUnavailable, OutcomeUnknown, Tenure
-from actors.journal.postgres import PostgresJournal
+from actors.journal.postgres import PostgresJournal, session
 from actors.settings import JournalSettings
 from tests.actors.journal.conformance import SHARDS, replayed, row
 from tests.actors.journal.postgres.proxy import Proxy, proxied
@@ -126,6 +126,33 @@ async def test_a_line_cut_while_nobody_used_it_is_noticed_by_nobody(
     assert await replayed(journal, "x") == (None, [FIRST])
     assert await journal.append([SECOND], {1: claim.epoch}) == frozenset()
     assert proxy.accepted > before
+
+
+async def test_a_line_that_died_while_it_rested_leaves_no_append_in_doubt(
+    proxy: Proxy, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It swallows everything without a word, as a firewall does with a line that it has forgotten."""
+    monkeypatch.setattr(session, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(session, "ANSWER_SECONDS", 0.1)
+    claim = await warmed(journal)
+    before = proxy.accepted
+    proxy.lose()
+    assert await journal.append([SECOND], {1: claim.epoch}) == frozenset()
+    assert await journal.feed(1, 0, 10) == [FIRST, SECOND]
+    assert proxy.accepted > before
+
+
+async def test_a_line_in_constant_use_is_asked_for_no_sign_of_life(
+    proxy: Proxy, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = await warmed(journal)
+
+    async def asked(self: object) -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr(session, "QUIET_SECONDS", 3_600.0)
+    monkeypatch.setattr("asyncpg.Connection.execute", asked)
+    assert await journal.append([SECOND], {1: claim.epoch}) == frozenset()
 
 
 async def test_a_read_or_claim_whose_line_is_cut_is_asked_again(
