@@ -58,6 +58,10 @@ class Pool:
     async def _enter(self, lane: str) -> None:
         if self.closed:
             raise JournalUnavailable("the journal is closed")
+        if not self._lanes[lane].locked():
+            # Without a timer: a commit waits for nobody as a rule.
+            await self._lanes[lane].acquire()
+            return
         if self._waiting[lane] >= WAITING:
             raise JournalUnavailable(f"{WAITING} calls wait for a connection to PostgreSQL already")
         self._waiting[lane] += 1
