@@ -34,6 +34,8 @@ class Reason(StrEnum):
     """The journal could not be reached; nothing was done."""
     JOURNAL_FULL = "journal-full"
     """The journal takes no more; nothing was done."""
+    UNSTORABLE = "unstorable"
+    """The entity's id, the caller or the trace is text that not every journal can hold; nothing was done."""
     FAILED = "failed"
     """A bug in the context: the entity was restarted from its journal; nothing was done."""
     UNREADABLE = "unreadable"

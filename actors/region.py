@@ -57,6 +57,19 @@ def shard_of(aggregate: str, id: str, shards: int) -> int:
     return zlib.crc32(f"{aggregate}/{id}".encode()) % shards
 
 
+def storable(text: str) -> bool:
+    """Whether every journal can hold it: PostgreSQL's text has no NUL, and UTF-8 no lone surrogates."""
+    if "\x00" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def wall_clock() -> int:
     """Microseconds since 1970-01-01T00:00:00Z."""
     return time.time_ns() // 1000
@@ -100,6 +113,11 @@ class Region:
 
     def tell(self, ask: Ask) -> None:
         """Bring an ask to its shard; its ``reply`` is called exactly once, perhaps before this returns."""
+        # Here, where every ask passes whatever it came by: a row that the journal cannot hold would void all
+        # that is decided together with it.
+        if not storable(f"{ask.id}{ask.by.subject}{ask.trace}"):
+            ask.reply(Refused(Reason.UNSTORABLE, "NUL and lone surrogates cannot be stored"))
+            return
         number = shard_of(ask.aggregate, ask.id, len(self._addresses))
         address = self._addresses[number]
         if address is None:

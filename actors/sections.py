@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from actors.plain_yaml import parse_yaml
-from actors.settings import Settings
+from actors.settings import Settings, without_login
 
 KEY = re.compile(r"[\w.-]+")
 
@@ -151,4 +151,4 @@ def show(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    return reprlib.repr(value)
+    return reprlib.repr(without_login(value) if isinstance(value, str) else value)

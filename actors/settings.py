@@ -1,5 +1,6 @@
 """``cluster.yaml`` as frozen structs: every key, its type, its default and what it is for."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,11 @@ Module = Annotated[
     str,
     msgspec.Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", description="a dotted module name"),
 ]
+
+
+def without_login(text: str) -> str:
+    """A URL without who logs in there: a password is not for logs and messages."""
+    return re.sub(r"://.*@", "://***@", text, flags=re.DOTALL)
 
 
 EMBEDDED = "embedded"
@@ -198,6 +204,12 @@ class Settings(Section, frozen=True):
     node: NodeSettings = NodeSettings()
     log: Literal["text", "json"] = "text"
     """``text`` or ``json``."""
+
+    def __repr__(self) -> str:
+        text = super().__repr__()
+        for url in (self.journal, self.bus):
+            text = text.replace(repr(url), repr(without_login(url)))
+        return text
 
     def journal_file(self, context: str) -> Path:
         """Where a context's journal is."""

@@ -44,7 +44,7 @@ class HostBeat:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._host = Host(_boot_id(), socket.gethostname())
+        self._host = Host(boot_id(), socket.gethostname())
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.taken_by = ""
@@ -114,7 +114,8 @@ class HostBeat:
         os.pwrite(self._file, msgspec.json.encode(self._host).ljust(_SIZE), 0)
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """What tells this host's present life from any other host's; empty where the system has none."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

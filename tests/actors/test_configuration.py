@@ -225,3 +225,10 @@ def test_any_document_is_taken_or_told(tmp_path: Path, document: object) -> None
     file = tmp_path / "cluster.yaml"
     file.write_text(yaml.safe_dump(document))
     assert all(problem.isprintable() for problem in told(file, []))
+
+
+def test_a_password_is_in_no_message_and_no_representation() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load(None, {}, ["journal=postgresql://ada:se cret@host/db"])
+    assert "cret" not in str(refused.value)
+    assert "cret" not in repr(load(None, {}, ["journal=postgresql://ada:se@cret@host/db"]))

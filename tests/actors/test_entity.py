@@ -143,3 +143,19 @@ async def test_keys_are_forgotten_after_their_retention(build: Build) -> None:
     await house.ask(Add(1), key=b"another key, 16b")
     house.region.answers.forget(KEY)
     assert not (await house.ask(Add(1), key=KEY)).replayed  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("text", ["nul\x00", "\ud800"])
+async def test_text_that_not_every_journal_can_hold_is_refused_and_spoils_nothing(
+    house: House, text: str
+) -> None:
+    spoilt = [house.tell(Add(1), text), house.tell(Add(1), by=Principal(text))]
+    assert isinstance(await house.ask(Add(1)), Accepted)
+    for answer in spoilt:
+        refused = await answer
+        assert isinstance(refused, Refused)
+        assert refused.reason is Reason.UNSTORABLE
+
+
+async def test_text_beyond_ascii_is_stored(house: House) -> None:
+    assert isinstance(await house.ask(Add(1), "møte/部屋", by=Principal("Åsa")), Accepted)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from actors.journal.port import Claim, Corrupted, Row
 
-_place = itemgetter(0, 1)
+_shard, _place = itemgetter(0), itemgetter(0, 1)
 
 
 class Run(NamedTuple):
@@ -25,7 +25,7 @@ def runs_of(rows: Sequence[Row]) -> dict[int, Run]:
     places = list(map(_place, rows))
     firsts, lasts = dict(reversed(places)), dict(places)
     runs = {}
-    for shard, count in Counter(row.shard for row in rows).items():
+    for shard, count in Counter(map(_shard, rows)).items():
         runs[shard] = run = Run(firsts[shard], lasts[shard])
         if run.last - run.first + 1 != count:
             raise Corrupted(f"the sequences of shard {shard} do not follow each other")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from actors.journal.port import Claim, Corrupted, Fold, Row, Snapshot
+from actors.journal.port import Claim, Corrupted, Fold, Row, Snapshot, Tenure
 from actors.journal.postgres.failures import FAILURES, failure
 from actors.journal.postgres.heads import Heads, runs_of
 from actors.journal.postgres.pool import Pool
@@ -12,6 +12,7 @@ from actors.journal.postgres.reading import repeatable
 from actors.journal.postgres.replays import Replays
 from actors.journal.postgres.schema import prepare
 from actors.journal.postgres.session import Session, connect
+from actors.journal.postgres.statements import sql
 from actors.settings import JournalSettings
 
 T = TypeVar("T")
@@ -28,10 +29,13 @@ _PAGE = 1_000
 class PostgresJournal:
     """See ``port.Journal`` for the methods. Made by ``open``."""
 
-    def __init__(self, pool: Pool, context: str, shards: int) -> None:
+    def __init__(self, pool: Pool, context: str, shards: int, identity: str) -> None:
         self._pool = pool
         self._shards = shards
+        self._identity = identity
         self._heads = Heads()
+        self._unheard: set[tuple[int, int]] = set()
+        """(shard, epoch) that a claim may have made without its answer having come."""
         self._replays = Replays(self._read, context, _LANES[_READS])
 
     @classmethod
@@ -46,12 +50,13 @@ class PostgresJournal:
         seconds = (settings or JournalSettings()).lock_seconds
         pool = Pool(lambda: connect(url, context, seconds), _LANES, seconds)
 
-        async def prepared(session: Session) -> int:
+        async def prepared(session: Session) -> tuple[int, str]:
             await _warn_if_careless(session, context)
-            return await prepare(session.connection, context, shards)
+            number = await prepare(session.connection, context, shards)
+            return number, await session.connection.fetchval(sql("identity"))
 
         try:
-            return cls(pool, context, await repeatable(pool, _WRITES, prepared))
+            return cls(pool, context, *await repeatable(pool, _WRITES, prepared))
         except BaseException:
             await pool.close()
             raise
@@ -62,25 +67,54 @@ class PostgresJournal:
         return self._shards
 
     @property
+    def identity(self) -> str:
+        """What tells this journal from any other of the cluster; the same after a failover to a physical
+        standby, another for a restored copy."""
+        return self._identity
+
+    @property
     def dead(self) -> str:
         """Why the journal serves no more; empty while it does. No outage of the server ends it."""
         return "the journal is closed" if self._pool.closed else ""
 
-    async def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
+    async def claim(
+        self, shards: Sequence[int], owner: str, after: Mapping[int, int] | None = None
+    ) -> list[Claim]:
         """See ``port.Journal.claim``."""
         if any(not 0 <= shard < self._shards for shard in shards):
             raise ValueError(f"shards are numbered 0 to {self._shards - 1}")
+        follows = [None if after is None else after[shard] for shard in shards]
+        makes = [
+            (shard, epoch + 1) for shard, epoch in zip(shards, follows, strict=True) if epoch is not None
+        ]
 
         async def raised(session: Session) -> list[Claim]:
-            epochs = dict(await session.fetch("claim", list(shards), owner))
+            # A try that took effect unheard must not make the next one, here or by the caller, leave the
+            # shard out as another's. Owners' names are never used twice, so one that is ours is that try's.
+            unheard = [epoch if (shard, epoch) in self._unheard else None for shard, epoch in makes]
+            self._unheard.update(makes)
+            epochs = dict(await session.fetch("claim", list(shards), owner, follows, unheard))
+            self._unheard.difference_update(makes)
             # Only now: once the epochs are raised, nothing under an older one can come in behind this look.
-            lasts = dict(await session.fetch("heads", list(shards)))
-            return [Claim(shard, epochs[shard], lasts[shard]) for shard in shards]
+            lasts = dict(await session.fetch("heads", list(epochs)))
+            return [Claim(shard, epochs[shard], lasts[shard]) for shard in shards if shard in epochs]
 
-        # A claim that took effect unseen is harmless: the next one is higher still.
+        # One without ``after`` that took effect unheard is harmless: the next is higher still.
         claims = await repeatable(self._pool, _WRITES, raised)
         self._heads.claimed(claims)
         return claims
+
+    async def tenures(self) -> list[Tenure]:
+        """See ``port.Journal.tenures``."""
+        return list(map(Tenure._make, await self._read("tenures")))
+
+    async def release(self, epochs: Mapping[int, int]) -> None:
+        """See ``port.Journal.release``."""
+        # To be repeated like a claim: the epochs stay, so whoever claimed after a first try has another.
+        shards = list(epochs)
+        await repeatable(
+            self._pool, _WRITES, lambda session: session.fetch("release", shards, list(epochs.values()))
+        )
 
     async def append(
         self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot] = ()

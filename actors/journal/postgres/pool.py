@@ -58,6 +58,10 @@ class Pool:
     async def _enter(self, lane: str) -> None:
         if self.closed:
             raise JournalUnavailable("the journal is closed")
+        if not self._lanes[lane].locked():
+            # Without a timer: a commit waits for nobody as a rule.
+            await self._lanes[lane].acquire()
+            return
         if self._waiting[lane] >= WAITING:
             raise JournalUnavailable(f"{WAITING} calls wait for a connection to PostgreSQL already")
         self._waiting[lane] += 1
@@ -77,9 +81,11 @@ class Pool:
     async def _take(self) -> Session:
         while self._idle:
             session = self._idle.pop()
-            if session.usable:
+            if await session.lives() and session.generation == self._generation:
                 return session
             session.drop()
+            # What ended this one has ended others that rested as long.
+            self.distrust()
         generation = self._generation
         session = await self._connect()
         session.generation = generation
@@ -93,6 +99,7 @@ class Pool:
         elif self.closed or session.generation != self._generation:
             session.drop()
         else:
+            session.rest()
             self._idle.append(session)
 
     def distrust(self) -> None:

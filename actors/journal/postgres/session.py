@@ -13,6 +13,8 @@ from actors.journal.postgres.statements import sql
 
 ANSWER_SECONDS = 1.0
 """How much longer than the server's own limit is waited for its answer."""
+QUIET_SECONDS = 1.0
+"""A connection that was unused for longer is asked for a sign of life before it is used."""
 _CLOSE_SECONDS = 1.0
 
 
@@ -24,6 +26,8 @@ class Session:
         self.generation = generation
         """Which of the pool's generations it belongs to."""
         self._timeout = seconds + ANSWER_SECONDS
+        self._loop = asyncio.get_running_loop()
+        self._used = self._loop.time()
         self._statements: dict[str, Any] = {}
 
     @property
@@ -40,6 +44,23 @@ class Session:
             getattr(settings, "in_hot_standby", "off"),
             getattr(settings, "default_transaction_read_only", "off"),
         )
+
+    def rest(self) -> None:
+        """It is not used from now on."""
+        self._used = self._loop.time()
+
+    async def lives(self) -> bool:
+        """Whether it may be used. One that rested for long is asked something harmless: a firewall, or a
+        server that closed it while this process slept, would leave the fate of an append in doubt that never
+        left this host."""
+        if self._loop.time() - self._used <= QUIET_SECONDS:
+            # What the server told was looked at with its last answer; looking again costs a small append 5 %.
+            return not self.connection.is_closed()
+        try:
+            await self.connection.execute("SELECT", timeout=ANSWER_SECONDS)
+        except FAILURES:
+            return False
+        return self.usable
 
     async def prepare(self, name: str) -> None:
         """Make ``<name>.sql`` ready, so that ``fetch`` is one round trip."""
@@ -69,6 +90,12 @@ class Session:
             await self.connection.close(timeout=_CLOSE_SECONDS)
         except FAILURES:
             self.connection.terminate()
+
+
+_NO_URL = (
+    "the journal's URL makes no sense: it is postgresql://user@host/database, and what is special in a URL "
+    "is %-encoded in a password"
+)
 
 
 def each_host(url: str) -> list[str]:
@@ -102,8 +129,9 @@ async def connect(url: str, context: str, seconds: float) -> Session:
     others. Raises ``JournalUnavailable``."""
     try:
         urls = each_host(url)
-    except ValueError as error:
-        raise JournalUnavailable(f"the journal's URL makes no sense: {error}") from error
+    except ValueError:
+        # What it says may quote the password, and so may its cause.
+        raise JournalUnavailable(_NO_URL) from None
     tasks = [asyncio.ensure_future(_connect_to(one, context, seconds)) for one in urls]
     chosen = None
     try:
@@ -134,5 +162,14 @@ async def _first(tasks: Sequence["asyncio.Task[Session]"]) -> Session:
         try:
             return await next_done
         except (*FAILURES, ValueError) as error:
-            reasons.append("timed out" if isinstance(error, TimeoutError) else str(error))
+            reasons.append(_reason(error))
     raise JournalUnavailable(f"no PostgreSQL server that takes writes can be reached: {'; '.join(reasons)}")
+
+
+def _reason(error: Exception) -> str:
+    """Without the password: what cannot be parsed as a port or an option may be a part of it."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, ValueError | asyncpg.ClientConfigurationError):
+        return _NO_URL
+    return str(error)

@@ -1,3 +1,3 @@
--- Sort the events after position ?1 up to ?2 in, for by_shard.
-INSERT OR IGNORE INTO temp.gathered_shards (shard, seq, position)
-SELECT shard, seq, position FROM events WHERE position > ?1 AND position <= ?2
+-- The events after position ?1 up to ?2 for by_shard, as JSON [[shard, seq, position], ...] by position.
+SELECT json_group_array(json_array(shard, seq, position) ORDER BY position)
+FROM events WHERE position > ?1 AND position <= ?2

@@ -15,6 +15,9 @@ _CHUNK = 10_000
 _pairs = msgspec.json.Decoder(list[tuple[int, int]])
 _located = msgspec.json.Decoder(list[Located])
 
+Followers = tuple[list[Placed], dict[int, int]]
+"""Events, and the last sequences of their shards."""
+
 
 class Heads:
     """Made and used on the writer's thread, but for ``tail``, which is shared with the reader.
@@ -89,7 +92,7 @@ class Heads:
                 return found
             after = rows[-1][0]
 
-    def follows(self, rows: Sequence[Row]) -> list[Placed]:
+    def follows(self, rows: Sequence[Row]) -> Followers:
         """Where ``rows``, which are of held shards, belong. Raises ``Corrupted`` if they do not follow what
         is there."""
         placed: list[Placed] = []
@@ -97,10 +100,9 @@ class Heads:
         versions: dict[Key, int | None] = {}
         version_of, known = self.tail.version_of, self.sequences
         for row in rows:
-            shard, seq, aggregate, id, version, *_ = row
-            before = sequences.get(shard)
-            if before is None:
-                before = known[shard]
+            # A slice of five: a starred rest makes a list of each row's other columns.
+            shard, seq, aggregate, id, version = row[:5]
+            before = sequences.get(shard) or known[shard]
             if seq != before + 1:
                 raise _out_of_order(row, f"sequence {before + 1} comes next in the shard")
             sequences[shard] = seq
@@ -112,14 +114,13 @@ class Heads:
                 raise _out_of_order(row, f"version {newest + 1} comes next")
             versions[key] = version
             placed.append((shard, seq, key, version))
-        return placed
+        return placed, sequences
 
-    def appended(self, placed: Sequence[Placed], last: int) -> None:
+    def appended(self, followers: Followers, last: int) -> None:
         """Those are committed, the last of them at position ``last``."""
+        placed, sequences = followers
         self.tail.add(last - len(placed) + 1, placed)
-        sequences = self.sequences
-        for shard, seq, _, _ in placed:
-            sequences[shard] = seq
+        self.sequences.update(sequences)
         self.last = max(self.last, last)
 
 

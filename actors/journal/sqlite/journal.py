@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from actors.journal.port import Claim, Corrupted, Fold, JournalError, Row, Snapshot
+from actors.journal.port import Claim, Corrupted, Fold, JournalError, Row, Snapshot, Tenure
+from actors.journal.sqlite.identity import identity_of
 from actors.journal.sqlite.indexer import WINDOW
 from actors.journal.sqlite.reader import Reader, Replay
 from actors.journal.sqlite.thread import Job, JobThread
@@ -38,7 +39,9 @@ class SqliteJournal:
     Several processes of one host may have the file open. What others append to shards that were not claimed
     here is found when it is indexed, or by claiming the shard."""
 
-    def __init__(self, writer: Writer, reader: Reader, name: str, lock_seconds: float) -> None:
+    def __init__(self, writer: Writer, reader: Reader, path: Path, lock_seconds: float) -> None:
+        name = path.stem
+        self._identity = identity_of(path)
         self._writer = writer
         self._reader = reader
         self._writing = JobThread(
@@ -71,7 +74,7 @@ class SqliteJournal:
                 writer.close()
                 raise
 
-        return cls(*await asyncio.to_thread(both), path.stem, lock_seconds)
+        return cls(*await asyncio.to_thread(both), path, lock_seconds)
 
     @property
     def shards(self) -> int:
@@ -79,14 +82,30 @@ class SqliteJournal:
         return self._writer.store.shards
 
     @property
+    def identity(self) -> str:
+        """What tells this journal from any other: the same in all processes that have the file open."""
+        return self._identity
+
+    @property
     def dead(self) -> str:
         """Why one of the threads serves no more; empty while both do. The journal's owner watches it."""
         return self._writing.dead or self._reading.dead
 
-    async def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
+    async def claim(
+        self, shards: Sequence[int], owner: str, after: Mapping[int, int] | None = None
+    ) -> list[Claim]:
         """See ``port.Journal.claim``."""
         self._knows_shards = True
-        return await self._write(lambda: self._writer.claim(shards, owner))
+        return await self._write(lambda: self._writer.claim(shards, owner, after))
+
+    async def tenures(self) -> list[Tenure]:
+        """See ``port.Journal.tenures``. Waits for no write, whoever makes it."""
+        tenures: list[Tenure] = await self._reading.submit(Job(lambda: self._reader.tenures(self.shards)))
+        return tenures
+
+    async def release(self, epochs: Mapping[int, int]) -> None:
+        """See ``port.Journal.release``."""
+        await self._write(lambda: self._writer.release(epochs))
 
     async def append(
         self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot] = ()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
-from actors.journal.port import Corrupted, Row, Snapshot
+from actors.journal.port import Corrupted, Row, Snapshot, Tenure
 from actors.journal.sqlite.connection import open_reader, select
 from actors.journal.sqlite.failures import failure
 from actors.journal.sqlite.statements import sql
@@ -30,6 +30,7 @@ _events = msgspec.json.Decoder(
 _shard_events = msgspec.json.Decoder(
     list[tuple[str, str, int, int, str, int, str, str | None, int, int | None, int]]
 )
+_tenures = msgspec.json.Decoder(list[Tenure])
 
 T = TypeVar("T")
 
@@ -116,6 +117,12 @@ class Reader:
                 break
         return rows
 
+    def tenures(self, shards: int) -> list[Tenure]:
+        """Whose each of this many shards is."""
+        (text,) = self._query("tenures", ())
+        known = {tenure.shard: tenure for tenure in _decoded(_tenures, text)}
+        return [known.get(shard) or Tenure(shard, 0, "") for shard in range(shards)]
+
     def _after(self, aggregate: str, id: str, first: int, last: int | None = None) -> Iterator[Row]:
         """Rows from version ``first`` on, asked for chunk by chunk as they are consumed."""
         while last is None or first <= last:
@@ -157,14 +164,14 @@ class Reader:
             begin = end
         return found
 
-    def _query(self, name: str, parameters: tuple[Any, ...]) -> tuple[str, bytes]:
+    def _query(self, name: str, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
         try:
             [row] = select(self._connection, sql(name), parameters)
         except apsw.Error as error:
             raise failure(error, writing=False) from error
         except UnicodeDecodeError as error:
             raise Corrupted(f"stored text makes no sense: {error}") from error
-        return row[0], row[1] or b""
+        return row
 
 
 def _warn_of(replay: Replay, snapshot: Snapshot) -> None:

@@ -57,29 +57,52 @@ class Store:
         """See ``Heads.progress``."""
         self._reading(self.heads.progress)
 
-    def claim(self, shards: Sequence[int], owner: str, begin: Callable[[], None]) -> list[Claim]:
-        """Raise the epochs of ``shards`` in one transaction; ``begin`` is called when it is this process's
-        turn."""
+    def claim(
+        self,
+        shards: Sequence[int],
+        owner: str,
+        begin: Callable[[], None],
+        after: Mapping[int, int] | None = None,
+    ) -> list[Claim]:
+        """Raise the epochs of ``shards`` in one transaction, but for those that have another than ``after``
+        says; ``begin`` is called when it is this process's turn."""
         if any(not 0 <= shard < self.shards for shard in shards):
             raise ValueError(f"shards are numbered 0 to {self.shards - 1}")
-        heads, numbers = self.heads, msgspec.json.encode(list(shards)).decode()
+        heads = self.heads
+        wanted = [(shard, None if after is None else after[shard]) for shard in shards]
         try:
             self._sync(full=True)
             with self.turn:
                 begin()
                 self._roll_back()
                 self.connection.execute("BEGIN IMMEDIATE")
-                epochs = dict(select(self.connection, sql("claim"), (numbers, owner)))
-                self.connection.execute("UPDATE journal SET generation = generation + 1")
+                epochs = dict(select(self.connection, sql("claim"), (_json(wanted), owner)))
+                if epochs:
+                    self.connection.execute("UPDATE journal SET generation = generation + 1")
                 self.connection.execute("COMMIT")
         except apsw.Error as error:
             self._roll_back()
             # A claim that did take effect unseen is harmless: the next one is higher still.
             raise failure(error, writing=False) from error
+        if not epochs:
+            return []
         self._reading(heads.look)
         # Where another has claimed meanwhile the newer epoch is held, so that this claim is fenced.
         self._reading(lambda: heads.hold(epochs))
-        return [Claim(shard, epochs[shard], heads.sequences[shard]) for shard in shards]
+        return [Claim(shard, epochs[shard], heads.sequences[shard]) for shard in shards if shard in epochs]
+
+    def release(self, epochs: Mapping[int, int], begin: Callable[[], None]) -> None:
+        """Say that nobody owns the shards whose epochs are still these. They stay held, as an append under
+        them may still come."""
+        try:
+            self._sync(full=True)
+            with self.turn:
+                begin()
+                self._roll_back()
+                self.connection.execute(sql("release"), (_json(list(epochs.items())),))
+        except apsw.Error as error:
+            # Done again it changes nothing, so it does not matter whether this one took effect.
+            raise failure(error, writing=False) from error
 
     def append(
         self,
@@ -119,7 +142,7 @@ class Store:
 
     def _commit(self, rows: Sequence[Row], snapshots: Sequence[Snapshot], begin: Callable[[], None]) -> bool:
         """True if committed, False if others have claimed since the epochs were read."""
-        placed = self.heads.follows(rows)
+        followers = self.heads.follows(rows)
         statements = _statements(rows)
         last: int | None = None
         try:
@@ -135,7 +158,7 @@ class Store:
             self._doubtful = not isinstance(error, apsw.BusyError)
             raise failure(error, writing=True) from error
         if last is not None:
-            self.heads.appended(placed, last)
+            self.heads.appended(followers, last)
         return last is not None
 
     def _write(self, statements: Statements, snapshots: Sequence[Snapshot]) -> int | None:
@@ -206,6 +229,10 @@ class Store:
         """Let go of the file."""
         self.connection.close()
         self.turn.close()
+
+
+def _json(pairs: Sequence[tuple[int, int | None]]) -> str:
+    return msgspec.json.encode(pairs).decode()
 
 
 def _statements(rows: Sequence[Row]) -> Statements:

@@ -35,9 +35,13 @@ class Writer:
         """See ``Store.hold_all``."""
         self.store.hold_all()
 
-    def claim(self, shards: Sequence[int], owner: str) -> list[Claim]:
+    def claim(self, shards: Sequence[int], owner: str, after: Mapping[int, int] | None) -> list[Claim]:
         """See ``port.Journal.claim``."""
-        return self.store.claim(shards, owner, self._begin)
+        return self.store.claim(shards, owner, self._begin, after)
+
+    def release(self, epochs: Mapping[int, int]) -> None:
+        """See ``port.Journal.release``."""
+        self.store.release(epochs, self._begin)
 
     def append(
         self, rows: Sequence[Row], epochs: Mapping[int, int], snapshots: Sequence[Snapshot]

@@ -76,7 +76,7 @@ def test_a_mark_that_makes_no_sense_is_nobodys(path: Path, content: bytes) -> No
 
 def test_after_a_clean_end_another_host_takes_it_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     HostBeat(path).close()
-    monkeypatch.setattr(host_beat, "_boot_id", lambda: OTHER)
+    monkeypatch.setattr(host_beat, "boot_id", lambda: OTHER)
     monkeypatch.setattr(host_beat, "WATCH_SECONDS", 3_600.0)
     HostBeat(path).close()
     assert read(path).boot == OTHER

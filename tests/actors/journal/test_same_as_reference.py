@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +20,18 @@ ENTITIES = ("x", "y")
 
 @dataclass(frozen=True)
 class Take:
-    """A worker claims shards."""
+    """A worker claims shards, maybe only those whose epochs it believes to know."""
 
     worker: int
     shards: list[int]
+    after: bool = False
+
+
+@dataclass(frozen=True)
+class Release:
+    """A worker gives up all shards that it believes to have."""
+
+    worker: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,8 @@ _worker = st.integers(0, 1)
 _shard = st.integers(0, SHARDS - 1)
 _writes = st.lists(st.tuples(_shard, st.sampled_from(ENTITIES), st.integers(1, 4)), max_size=4)
 _steps = st.one_of(
-    st.builds(Take, _worker, st.lists(_shard, min_size=1, max_size=SHARDS, unique=True)),
+    st.builds(Take, _worker, st.lists(_shard, min_size=1, max_size=SHARDS, unique=True), st.booleans()),
+    st.builds(Release, _worker),
     st.builds(Write, _worker, _writes, st.booleans()),
     st.builds(Write, _worker, _writes, st.booleans()),
     st.just(Reopen()),
@@ -58,6 +68,10 @@ class Worker:
     claims: dict[int, Claim] = field(default_factory=dict)
     sequences: dict[int, int] = field(default_factory=dict)
     versions: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    def epochs(self, shards: Iterable[int]) -> dict[int, int]:
+        """Epochs as this worker knows them; 0 where it knows none."""
+        return {shard: self.claims[shard].epoch if shard in self.claims else 0 for shard in shards}
 
     def batch(self, write: Write) -> tuple[list[Row], dict[int, int], list[Snapshot]]:
         """Rows that follow what this worker believes; it moves on only if they are accepted."""
@@ -94,6 +108,7 @@ async def learn(worker: Worker, journal: Journal, claims: list[Claim]) -> None:
 
 
 async def same(one: Journal, other: Journal) -> None:
+    assert await one.tenures() == await other.tenures()
     for shard in range(SHARDS):
         assert await one.feed(shard, 0, 1_000) == await other.feed(shard, 0, 1_000)
         for entity in ENTITIES:
@@ -102,17 +117,22 @@ async def same(one: Journal, other: Journal) -> None:
             assert await one.history("space", id, 2, 3) == await other.history("space", id, 2, 3)
 
 
-async def run(steps: list[Take | Write | Reopen], path: Path, window: int) -> None:
+async def run(steps: list[Take | Release | Write | Reopen], path: Path, window: int) -> None:
     reference = MemoryJournal(SHARDS)
     journal = await SqliteJournal.open(path, SHARDS, window=window)
     workers = [Worker(), Worker()]
     try:
         for step in steps:
             match step:
-                case Take(number, shards):
-                    claims = await journal.claim(shards, f"worker {number}")
-                    assert claims == await reference.claim(shards, f"worker {number}")
+                case Take(number, shards, after):
+                    known = workers[number].epochs(shards) if after else None
+                    claims = await journal.claim(shards, f"worker {number}", known)
+                    assert claims == await reference.claim(shards, f"worker {number}", known)
                     await learn(workers[number], reference, claims)
+                case Release(number):
+                    held = workers[number].epochs(workers[number].claims)
+                    await journal.release(held)
+                    await reference.release(held)
                 case Write(number):
                     rows, epochs, snapshots = workers[number].batch(step)
                     fenced = await journal.append(rows, epochs, snapshots)
@@ -128,6 +148,8 @@ async def run(steps: list[Take | Write | Reopen], path: Path, window: int) -> No
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_steps, max_size=12), st.sampled_from([1, 4, 16_384]))
-def test_sqlite_answers_as_the_reference_does(steps: list[Take | Write | Reopen], window: int) -> None:
+def test_sqlite_answers_as_the_reference_does(
+    steps: list[Take | Release | Write | Reopen], window: int
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(run(steps, Path(folder) / "booking.sqlite", window))

@@ -53,6 +53,12 @@ class Proxy:
     def url(self, options: str = "") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres?sslmode=disable{options}"
 
+    def lose(self) -> None:
+        """Let nothing through on the lines that there are, without a word; new ones are as good as ever."""
+        self.requests.hold()
+        self.answers.hold()
+        self.requests, self.answers = Direction(), Direction()
+
     def cut(self) -> None:
         """Reset every connection; what was held is lost."""
         for end in self._ends:

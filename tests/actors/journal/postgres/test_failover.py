@@ -39,6 +39,7 @@ async def test_after_a_failover_the_journal_goes_on_at_the_new_primary_by_itself
             url = url.replace("@127.0.0.1:", f"@127.0.0.1:{standby.port},127.0.0.1:")
         journal = await PostgresJournal.open(url, context, SHARDS)
         acknowledged = [await written(journal, 1), await written(journal, 2)]
+        identity = journal.identity
 
         await become_read_only(primary)
         with pytest.raises(JournalUnavailable):
@@ -51,6 +52,9 @@ async def test_after_a_failover_the_journal_goes_on_at_the_new_primary_by_itself
         assert await replayed(journal, "x") == (None, acknowledged)
         async with connected(standby, context) as direct:
             assert await direct.fetchval("SELECT count(*) FROM events") == 4
+        await journal.close()
+        journal = await PostgresJournal.open(url, context, SHARDS)
+        assert journal.identity == identity
         await journal.close()
 
 

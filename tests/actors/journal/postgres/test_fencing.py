@@ -64,6 +64,21 @@ async def test_an_append_that_waited_for_a_claim_is_fenced(
     assert len(await journal.feed(2, 0, 10)) == 1
 
 
+async def test_of_two_claims_that_follow_the_same_epoch_at_once_one_gets_each_shard(
+    journal: PostgresJournal, other: PostgresJournal
+) -> None:
+    numbers = list(range(SHARDS))
+    after = dict.fromkeys(numbers, 0)
+    for _ in range(50):
+        found = await asyncio.gather(
+            journal.claim(numbers, "a", after), other.claim(numbers[::-1], "b", after)
+        )
+        claimed = {claim.shard: claim.epoch for claims in found for claim in claims}
+        assert sorted(claim.shard for claims in found for claim in claims) == numbers
+        assert claimed == {shard: epoch + 1 for shard, epoch in after.items()}
+        after = claimed
+
+
 async def test_two_simultaneous_conflicting_appends_succeed_as_often_as_events_are_stored(
     journal: PostgresJournal, other: PostgresJournal
 ) -> None:
@@ -108,7 +123,10 @@ async def test_claims_and_appends_of_many_shards_in_any_order_do_not_deadlock(
     async def claims(with_journal: PostgresJournal, order: list[int]) -> None:
         for _ in range(30):
             found = await with_journal.claim(order, "a")
-            await with_journal.append([], {claim.shard: claim.epoch for claim in reversed(found)})
+            epochs = {claim.shard: claim.epoch for claim in reversed(found)}
+            await with_journal.append([], epochs)
+            await with_journal.release(epochs)
+            await with_journal.claim(order, "b", after=epochs)
 
     await asyncio.gather(claims(journal, numbers), claims(other, numbers[::-1]))
 

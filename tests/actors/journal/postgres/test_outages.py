@@ -2,17 +2,20 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypeVar
 
 import pytest
 
-from actors.journal.port import Claim, Journal, JournalError, JournalUnavailable, OutcomeUnknown
-from actors.journal.postgres import PostgresJournal
+from actors.journal.port import Claim, Journal, JournalError, JournalUnavailable, OutcomeUnknown, Tenure
+from actors.journal.postgres import PostgresJournal, session
 from actors.settings import JournalSettings
 from tests.actors.journal.conformance import SHARDS, replayed, row
 from tests.actors.journal.postgres.proxy import Proxy, proxied
 from tests.actors.journal.postgres.server import Server
 from tests.actors.journal.postgres.waiting import connected, connections, someone_waits_for_a_lock, until
+
+T = TypeVar("T")
 
 LONG = JournalSettings(lock_seconds=20.0)
 SHORT = JournalSettings(lock_seconds=0.3)
@@ -125,6 +128,33 @@ async def test_a_line_cut_while_nobody_used_it_is_noticed_by_nobody(
     assert proxy.accepted > before
 
 
+async def test_a_line_that_died_while_it_rested_leaves_no_append_in_doubt(
+    proxy: Proxy, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It swallows everything without a word, as a firewall does with a line that it has forgotten."""
+    monkeypatch.setattr(session, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(session, "ANSWER_SECONDS", 0.1)
+    claim = await warmed(journal)
+    before = proxy.accepted
+    proxy.lose()
+    assert await journal.append([SECOND], {1: claim.epoch}) == frozenset()
+    assert await journal.feed(1, 0, 10) == [FIRST, SECOND]
+    assert proxy.accepted > before
+
+
+async def test_a_line_in_constant_use_is_asked_for_no_sign_of_life(
+    proxy: Proxy, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = await warmed(journal)
+
+    async def asked(self: object) -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr(session, "QUIET_SECONDS", 3_600.0)
+    monkeypatch.setattr("asyncpg.Connection.execute", asked)
+    assert await journal.append([SECOND], {1: claim.epoch}) == frozenset()
+
+
 async def test_a_read_or_claim_whose_line_is_cut_is_asked_again(
     proxy: Proxy, journal: PostgresJournal
 ) -> None:
@@ -138,6 +168,53 @@ async def test_a_read_or_claim_whose_line_is_cut_is_asked_again(
         proxy.answers.release()
         proxy.cut()
         assert await asked
+
+
+async def answer_lost(proxy: Proxy, ask: Awaitable[T]) -> T:
+    """The line is cut once the server has done it, before it can be heard."""
+    proxy.answers.hold()
+    asked = asyncio.ensure_future(ask)
+    await proxy.answers.held.wait()
+    proxy.answers.release()
+    proxy.cut()
+    return await asked
+
+
+async def test_a_claim_that_follows_an_epoch_is_ours_though_its_answer_was_lost(
+    proxy: Proxy, journal: PostgresJournal
+) -> None:
+    await journal.claim([1], "a", after={1: 0})
+    await journal.claim([2], "b", after={2: 0})
+    ask = journal.claim([1, 2, 3], "a", after={1: 1, 2: 0, 3: 0})
+    assert await answer_lost(proxy, ask) == [Claim(1, 2, 0), Claim(3, 1, 0)]
+    assert await journal.claim([1], "a", after={1: 1}) == []
+
+
+async def test_a_claim_whose_answer_is_late_is_ours_when_it_is_asked_again(
+    server: Server, context: str, proxy: Proxy
+) -> None:
+    journal = await PostgresJournal.open(proxy.url(), context, SHARDS, SHORT)
+    try:
+        await journal.claim([1], "a", after={1: 0})
+        proxy.answers.hold()
+        with pytest.raises(JournalUnavailable):
+            await journal.claim([1, 2], "a", after={1: 1, 2: 0})
+        proxy.answers.release()
+        async with connected(server, context) as direct:
+            await direct.execute("UPDATE shards SET epoch = 2, owner = 'b' WHERE shard = 2")
+        assert await journal.claim([1, 2], "a", after={1: 1, 2: 0}) == [Claim(1, 2, 0)]
+    finally:
+        await journal.close()
+
+
+async def test_a_release_whose_answer_was_lost_leaves_the_next_owner_alone(
+    proxy: Proxy, journal: PostgresJournal
+) -> None:
+    [mine] = await journal.claim([1], "a")
+    await answer_lost(proxy, journal.release({1: mine.epoch}))
+    [theirs] = await journal.claim([1], "b", after={1: mine.epoch})
+    await answer_lost(proxy, journal.release({1: mine.epoch}))
+    assert (await journal.tenures())[1] == Tenure(1, theirs.epoch, "b")
 
 
 async def test_while_the_server_is_away_everything_is_refused_and_afterwards_nothing(

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
-from actors.journal.port import JournalUnavailable, Row
+from actors.journal.port import JournalUnavailable, Row, Tenure
 from actors.journal.sqlite import SqliteJournal
 from actors.journal.sqlite.heads import Heads
 from actors.journal.sqlite.store import Store
@@ -405,6 +406,51 @@ async def test_a_shard_that_comes_back_is_read_with_what_others_have_appended(pa
     finally:
         await ours.close()
         await others.close()
+
+
+async def test_of_two_processes_that_claim_after_the_same_epochs_each_shard_has_one(path: Path) -> None:
+    journals = [await SqliteJournal.open(path, SHARDS) for _ in range(2)]
+    try:
+        for epoch in range(20):
+            after = dict.fromkeys(range(SHARDS), epoch)
+            claims = await asyncio.gather(
+                *(one.claim(range(n, SHARDS - 1 + n), f"{n}", after) for n, one in enumerate(journals))
+            )
+            assert sorted(claim.shard for of_one in claims for claim in of_one) == list(range(SHARDS))
+            tenures = await journals[0].tenures()
+            assert {one.epoch for one in tenures} == {epoch + 1}
+            for n, of_one in enumerate(claims):
+                assert {claim.shard for claim in of_one} == {t.shard for t in tenures if t.owner == f"{n}"}
+    finally:
+        for one in journals:
+            await one.close()
+
+
+async def test_whose_shards_are_is_told_while_another_process_writes(path: Path) -> None:
+    journal = await SqliteJournal.open(path, SHARDS, JournalSettings(lock_seconds=PATIENCE))
+    outsider = apsw.Connection(str(path))
+    try:
+        await journal.claim([1], "a")
+        outsider.execute("BEGIN IMMEDIATE")
+        released = asyncio.create_task(journal.release({1: 1}))
+        assert (await journal.tenures())[1] == Tenure(1, 1, "a")
+        outsider.execute("ROLLBACK")
+        await released
+        assert (await journal.tenures())[1] == Tenure(1, 1, "")
+    finally:
+        outsider.close()
+        await journal.close()
+
+
+async def test_a_file_has_one_identity_by_whatever_name_and_another_file_another(path: Path) -> None:
+    link = path.with_name("link.sqlite")
+    link.symlink_to(path)
+    journals = [await SqliteJournal.open(one, SHARDS) for one in (path, link, path.with_name("other.sqlite"))]
+    for one in journals:
+        await one.close()
+    first, second, other = (one.identity for one in journals)
+    assert first.startswith("sqlite:")
+    assert first == second != other
 
 
 async def test_processes_that_open_a_new_file_at_once_make_it_once(path: Path) -> None:

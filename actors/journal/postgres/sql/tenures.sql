@@ -1,0 +1,2 @@
+-- Whose every shard is, by number.
+SELECT shard, epoch, owner FROM shards ORDER BY shard
