@@ -98,7 +98,7 @@ class Heads:
         placed: list[Placed] = []
         sequences: dict[int, int] = {}
         versions: dict[Key, int | None] = {}
-        version_of, known = self.tail.version_of, self.sequences
+        recent, version_of, known = self.tail.recent(), self.tail.version_of, self.sequences
         for row in rows:
             # A slice of five: a starred rest makes a list of each row's other columns.
             shard, seq, aggregate, id, version = row[:5]
@@ -107,13 +107,14 @@ class Heads:
                 raise _out_of_order(row, f"sequence {before + 1} comes next in the shard")
             sequences[shard] = seq
             key = (aggregate, id)
+            of_entity = recent.get(key)
             newest = versions.get(key)
             if newest is None:
-                newest = version_of(key)
+                newest = version_of(key) if of_entity is None else of_entity[0] + len(of_entity) - 2
             if newest is not None and version != newest + 1:
                 raise _out_of_order(row, f"version {newest + 1} comes next")
             versions[key] = version
-            placed.append((shard, seq, key, version))
+            placed.append((shard, seq, key, version, of_entity))
         return placed, sequences
 
     def appended(self, followers: Followers, last: int) -> None:

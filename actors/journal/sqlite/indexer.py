@@ -96,6 +96,7 @@ class Indexer:
 
     def _begin(self) -> None:
         self._store.index("DELETE FROM temp.gathered_entities")
+        self._heads.tail.cut()
         self._gathered = self._heads.indexed
         self._until = min(self._heads.last, self._gathered + self._window * PATIENCE)
         self._entities, self._shards, self._runs = _BEFORE_ALL_ENTITIES, {}, []

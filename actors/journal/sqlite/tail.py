@@ -17,8 +17,8 @@ Key = tuple[str, str]
 Located = tuple[int, int, int, str, str, int]
 """(position, shard, seq, aggregate, id, version)."""
 
-Placed = tuple[int, int, Key, int]
-"""(shard, seq, entity, version)."""
+Placed = tuple[int, int, Key, int, list[int] | None]
+"""(shard, seq, entity, version, the entity's list in the recent stretch if it has one)."""
 
 _FREED_AT_ONCE = 2_048
 
@@ -42,14 +42,15 @@ class Stretch:
         """Note events that follow those here, at ``position`` and the positions after it."""
         entities, shards, keys = self.entities, self.shards, self.keys
         first = position
-        for shard, seq, key, version in events:
+        for shard, seq, key, version, of_entity in events:
             of_shard = shards.get(shard)
             if of_shard is None:
                 shards[shard] = [seq, position]
                 keys[shard] = []
             else:
                 of_shard.append(position)
-            of_entity = entities.get(key)
+            if of_entity is None:
+                of_entity = entities.get(key)
             if of_entity is None:
                 entities[key] = [version, position]
                 keys[shard].append(key)
@@ -93,12 +94,20 @@ class Tail:
         return sum(one.size for one in self._stretches)
 
     def add(self, position: int, events: Iterable[Placed]) -> None:
-        """Note events at ``position`` and the positions after it."""
-        recent = self._stretches[-1]
-        if recent.size >= self._stretch:
-            recent = Stretch()
-            self._stretches = (*self._stretches, recent)
-        recent.add(position, events)
+        """Note events at ``position`` and the positions after it; ``recent`` was asked before."""
+        self._stretches[-1].add(position, events)
+
+    def recent(self) -> dict[Key, list[int]]:
+        """The entities' lists to which the next ``add`` adds. Whoever has looked there hands them over: each
+        look into so large a table misses the processor's caches."""
+        if self._stretches[-1].size >= self._stretch:
+            self.cut()
+        return self._stretches[-1].entities
+
+    def cut(self) -> None:
+        """What is here is about to be indexed, and to be forgotten without what is added from now on."""
+        if self._stretches[-1].size:
+            self._stretches = (*self._stretches, Stretch())
 
     def version_of(self, key: Key) -> int | None:
         """An entity's newest version, if that is known here."""
@@ -118,7 +127,7 @@ class Tail:
             recent = recent.copy()
         last = recent.last
         for position, shard, seq, aggregate, id, version in events:
-            recent.add(position, ((shard, seq, (aggregate, id), version),))
+            recent.add(position, ((shard, seq, (aggregate, id), version, None),))
         recent.last = max(last, recent.last)
         self._stretches = (*(one for one in before if one.size), recent)
 

@@ -8,15 +8,14 @@ from actors.journal.sqlite.store import Store
 from actors.journal.sqlite.thread import Job
 from actors.journal.sqlite.upkeep import Upkeep
 
-_STRETCHES = 4
-"""Parts of a window in which the tail is forgotten."""
-
 
 class Writer:
     """The only one in its process that writes to the file."""
 
     def __init__(self, path: Path, shards: int, lock_seconds: float, window: int) -> None:
-        self.store = Store(path, shards, lock_seconds, max(window // _STRETCHES, 1))
+        # A stretch of the tail is as long as a window: in a shorter one each entity has fewer events, and
+        # its entry is what costs.
+        self.store = Store(path, shards, lock_seconds, window)
         self._job: Job | None = None
         try:
             self.upkeep = Upkeep(path, self.store, window)

@@ -71,12 +71,14 @@ class Model:
                 mine = [one for one in entities if one[0] not in self.lost]
                 if mine:
                     rows = self.made(mine)
-                    self.tail.add(rows[0][0], [(row[1], row[2], row[3:5], row[5]) for row in rows])
+                    self.tail.recent()
+                    self.tail.add(rows[0][0], [(row[1], row[2], row[3:5], row[5], None) for row in rows])
             case Elsewhere(entities):
                 self.lost |= {shard for shard, _ in entities}
                 self.made(entities)
             case Index(behind):
                 self.indexed = max(self.indexed, len(self.events) - behind)
+                self.tail.cut()
                 self.tail.forget(self.indexed)
                 while self.tail.free_some():
                     continue
@@ -119,7 +121,8 @@ def test_with_the_indexes_it_has_every_event_of_its_shards_once(
 def test_it_is_empty_when_everything_is_indexed() -> None:
     tail = Tail(2)
     for seq in range(1, 8):
-        tail.add(seq, [(1, seq, ("space", "x"), seq)])
+        tail.recent()
+        tail.add(seq, [(1, seq, ("space", "x"), seq, None)])
     tail.forget(6)
     assert tail.of_shard(1, 1, EVER)[-1] == 7
     tail.forget(7)
