@@ -32,9 +32,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """URLs of the NATS servers; the settings' own, or that of the node's server."""
     token: str | None = None
     """What opens the node's own server; None for one that is not the node's."""
-    fresh: bool = False
-    """The node has the only server and has just started it: whoever is of an earlier life is certainly gone,
-    so nobody has to be waited for."""
+    company: int = 0
+    """Workers that the node starts together; 0 for one that is started later."""
+    ended: tuple[str, ...] = ()
+    """Workers of this life of the node that have ended: they need not be waited for."""
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -47,6 +48,12 @@ class Assignment(msgspec.Struct, frozen=True):
 def worker_id(node: str, slot: int, life: str, start: int) -> str:
     """The id of the ``start``-th worker that the node has started in its ``life``, here in ``slot``."""
     return f"{node}-{slot}-{life}-{start}"
+
+
+def life_of(worker: str) -> str:
+    """The node's life that a worker is of, with the node's id."""
+    node, _, rest = worker.partition("-")
+    return f"{node}-{rest.split('-')[1]}" if rest.count("-") == 2 else worker
 
 
 def new_life() -> str:

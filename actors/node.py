@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import logging
 import signal
+from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 HURRY = 2.0
 """Seconds the workers get after the second request to stop."""
+ENDED = 256
+"""Workers that have ended which a new one is told of; of older ones no shard can be left."""
 LOCK_PATIENCE = 2.0
 """Seconds to wait for the data directory: the workers of a node that was just killed may still be ending."""
 
@@ -62,6 +65,7 @@ class Node:
         self._slots: Slots | None = None
         self._bus: NodeBus | None = None
         self._control: NodeControl | None = None
+        self._ended: deque[str] = deque(maxlen=ENDED)
 
     async def run(self) -> None:
         """Serve until a signal asks to stop. Raises WorkerRefused, NodeFailed, ServerFailed,
@@ -153,7 +157,8 @@ class Node:
                 slot=slot,
                 bus=self._bus.urls,
                 token=self._bus.token,
-                fresh=self._bus.own and not self._slots.serving,
+                company=0 if self._slots.serving else self._settings.workers,
+                ended=tuple(self._ended),
             )
             await process.assign(Assignment(self._settings, identity))
         except BaseException:
@@ -168,5 +173,6 @@ class Node:
         self._announce(ready)
 
     def _tell_death(self, worker: str) -> None:
+        self._ended.append(worker)
         if self._control is not None:
             self._control.tell_death(worker)

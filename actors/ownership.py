@@ -137,7 +137,8 @@ class Ownership:
     def _look(self) -> None:
         region = self._region
         candidates, pins = self._members.candidates(region.name), self._pins()
-        if (candidates, pins) != self._seen:
+        # When nobody is left to take them, everything stays where it is, and is served to the end.
+        if candidates and (candidates, pins) != self._seen:
             self._seen = (candidates, pins)
             self.wanted = placement(candidates, region.journal.shards, region.name, pins)
             self._router.owners = self.wanted
@@ -147,7 +148,6 @@ class Ownership:
             if shard.state is ShardState.FENCED:
                 self._move(number, self._let_go(number))
             elif self.wanted and self.wanted[number] != self._worker and len(self._moving) < HANDOVERS:
-                # When nobody can take it, it is better served to the end by who leaves.
                 self._move(number, self._hand_over(number))
 
     def _move(self, number: int, work: Coroutine[Any, Any, None]) -> None:

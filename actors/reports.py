@@ -19,6 +19,10 @@ class Ready(Report, frozen=True, tag="ready"):
     """What holds the events, and where, in a few words."""
 
 
+class Pulse(Report, frozen=True, tag="pulse"):
+    """The worker's loop turns."""
+
+
 class Refusal(Report, frozen=True, tag="refusal"):
     """The worker cannot start as it is configured; another try would end the same way."""
 
@@ -31,17 +35,19 @@ class Failure(Report, frozen=True, tag="failure"):
     message: str
 
 
-_decoder: msgspec.json.Decoder[Ready | Refusal | Failure] = msgspec.json.Decoder(Ready | Refusal | Failure)
+Anything = Ready | Pulse | Refusal | Failure
+
+_decoder: msgspec.json.Decoder[Anything] = msgspec.json.Decoder(Anything)
 
 
-def send(descriptor: int, report: Ready | Refusal | Failure) -> None:
+def send(descriptor: int, report: Anything) -> None:
     """Write one line; a node that is gone hears nothing, and the lifeline deals with that."""
     try:
         os.write(descriptor, msgspec.json.encode(report) + b"\n")
-    except BrokenPipeError:
+    except (BrokenPipeError, BlockingIOError):
         return
 
 
-def receive(line: bytes) -> Ready | Refusal | Failure:
+def receive(line: bytes) -> Anything:
     """The report on a line; ValueError if it is none."""
     return _decoder.decode(line)

@@ -149,6 +149,8 @@ class FabricSettings(Section, frozen=True):
     """File with the client's certificate chain; empty: none."""
     key: str = ""
     """File with the private key of ``certificate``."""
+    replicas: Annotated[int, msgspec.Meta(ge=1, le=5)] = 1
+    """Servers that keep the members and the pins; 3 for a NATS cluster of three."""
 
 
 class NodeSettings(Section, frozen=True):

@@ -126,9 +126,14 @@ class Slot:
             reason = await self._until_ready(process)
             self.state = SlotState.SERVING
             while reason is None:
-                await _first(process.ended(), self._leave.wait(), self._replace_it.wait())
+                limit = self._settings.node.hang_seconds
+                hung = asyncio.ensure_future(process.hangs(limit))
+                await _first(process.ended(), self._leave.wait(), self._replace_it.wait(), hung)
                 if not process.lives:
                     return await process.ended()
+                if hung.done() and not hung.cancelled():
+                    await process.kill()
+                    return f"it gave no sign of life for {limit:g} s and was killed"
                 if self.leaving:
                     await self._stop(process)
                     return "stopped"

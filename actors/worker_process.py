@@ -17,6 +17,8 @@ from actors.identity import Assignment
 
 log = logging.getLogger(__name__)
 
+LOOK = 0.5
+"""Seconds between two looks at whether a worker has shown a sign of life."""
 LAST_WORDS = 1.0
 """Seconds to wait for the end of the reports of a process that has ended."""
 
@@ -41,11 +43,12 @@ class WorkerProcess:
         exited: Callable[[str], None],
     ) -> None:
         self.worker = worker
-        self.started = time.monotonic()
+        self.started = self.heard = time.monotonic()
         self._process = process
         self._lines = lines
         self._exited = exited
         self._ready: asyncio.Future[reports.Ready] = asyncio.get_running_loop().create_future()
+        self._pulses = False
         self._refusal: str | None = None
         self._failure: str | None = None
         self._hearing = asyncio.create_task(self._hear())
@@ -124,13 +127,25 @@ class WorkerProcess:
             except ValueError:
                 log.warning("the worker's report makes no sense", extra={"fields": {"pid": self.pid}})
                 continue
+            self.heard = time.monotonic()
             match report:
                 case reports.Ready() as ready if not self._ready.done():
                     self._ready.set_result(ready)
+                case reports.Pulse():
+                    self._pulses = True
                 case reports.Refusal(message):
                     self._refusal = message
                 case reports.Failure(message):
                     self._failure = message
+
+    async def hangs(self, seconds: float) -> None:
+        """Return when it has shown signs of life, and none for so long. Counted in looks of our own: a node
+        that was stopped itself must not think that its workers were."""
+        silent = 0.0
+        while silent < seconds:
+            heard = self.heard
+            await asyncio.sleep(LOOK)
+            silent = silent + LOOK if self._pulses and self.heard == heard else 0.0
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless the process has ended."""

@@ -12,6 +12,8 @@ from rich.table import Table
 from actors.control.facts import ContextFacts, NodeFacts, WorkerFacts
 from actors.control.operator import Owned, Survey
 
+WIDTH = 240
+"""Columns of a line where there is no terminal."""
 Pinned = tuple[str, int, str]
 """Context, shard, place."""
 
@@ -52,7 +54,9 @@ def as_json(survey: Survey, pins: Iterable[Pinned]) -> str:
 
 def show(survey: Survey, pins: Sequence[Pinned], each_shard: bool) -> None:
     """Tables on stdout."""
-    console = Console(file=sys.stdout, highlight=False, markup=False)
+    # Into a file or a pipe nothing is folded: who reads it there takes it apart by lines.
+    width = None if sys.stdout.isatty() else WIDTH
+    console = Console(file=sys.stdout, highlight=False, markup=False, width=width)
     console.print(_nodes(survey.nodes))
     console.print(_workers(survey))
     if survey.workers:

@@ -17,20 +17,26 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import uvloop
 
 from actors import address, lifeline, logs, manifest, reports
+from actors.cluster import Cluster, NotJoined
+from actors.control.facts import WorkerFacts
+from actors.control.gather import Gatherer
 from actors.identity import Assignment, Identity
 from actors.journal.port import JournalError
 from actors.journal.sqlite import SqliteJournal
-from actors.region import Region, open_region
-from actors.settings import Settings
+from actors.region import Region, wall_clock
+from actors.settings import SQLITE, Settings
 from actors.stage import Stage
 from gateway.server import Gateway
-from gateway.worker_metrics import RegionCollector, StageCollector
+from gateway.worker_metrics import ClusterCollector, RegionCollector, StageCollector
+
+if TYPE_CHECKING:
+    from actors.journal.postgres import PostgresJournal
 
 log = logging.getLogger("gateway.worker")
 
@@ -39,9 +45,9 @@ REFUSED = 78
 FAILED = 70
 """EX_SOFTWARE of sysexits.h."""
 RESERVE = 0.25
-"""The part of the grace that is kept for committing, passivating and closing once HTTP is done."""
+"""The part of what is left of the grace that each step of the end keeps for those after it."""
 PULSE = 0.5
-"""Seconds between two looks at whether all parts live."""
+"""Seconds between two looks at whether all parts live, and two signs of life to the node."""
 HURRY_SECONDS = 1.0
 """What is left of the grace after a second request to stop."""
 
@@ -59,8 +65,9 @@ class Worker:
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._regions: dict[str, Region] = {}
-        self._journals: dict[str, SqliteJournal] = {}
+        self._journals: dict[str, SqliteJournal | PostgresJournal] = {}
         self._stage: Stage | None = None
+        self._cluster: Cluster | None = None
         self._gateway: Gateway | None = None
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -74,7 +81,7 @@ class Worker:
         async with contextlib.AsyncExitStack() as parts:
             try:
                 bound = await self._open(parts)
-            except (Refused, manifest.ManifestError, JournalError) as error:
+            except (Refused, NotJoined, manifest.ManifestError, JournalError) as error:
                 reports.send(self._report, reports.Refusal(message=str(error)))
                 return REFUSED
             settle_memory()
@@ -92,39 +99,79 @@ class Worker:
         logging.shutdown()
         os._exit(FAILED)
 
-    async def _open(self, parts: contextlib.AsyncExitStack) -> address.Address:
-        """Put everything together; ``parts`` takes it apart in the opposite order. Where it listens."""
+    async def _open(self, parts: contextlib.AsyncExitStack) -> str:
+        """Put everything together; ``parts`` takes it apart in the opposite order. Where it listens; empty
+        if it does not."""
         settings = self._settings
         manifests = manifest.load(settings.contexts)
+        self._check_contexts(manifests)
         stage = Stage(self._loop, mailbox=settings.stage.mailbox, turn_seconds=settings.stage.turn_seconds)
         self._stage = stage
         parts.callback(stage.shutdown_soon)
-        owner = self._identity.worker
+        owner, lease = self._identity.worker, Cluster.lease_for(settings)
         for name, context in manifests.items():
-            journal = await SqliteJournal.open(settings.journal_file(name), settings.shards, settings.commits)
+            self._journals[name] = journal = await self._open_journal(name)
             parts.push_async_callback(journal.close)
-            self._journals[name] = journal
-            self._regions[name] = region = await open_region(context, journal, stage, settings, owner)
+            self._regions[name] = region = Region(context, journal, stage, settings, owner, lease, wall_clock)
             parts.push_async_callback(region.close)
+        self._cluster = cluster = Cluster(settings, self._identity, self._regions, lease)
+        parts.push_async_callback(cluster.close)
+        await cluster.join({name: journal.identity for name, journal in self._journals.items()})
+        parts.push_async_callback(cluster.release)
         parts.push_async_callback(self._drain_regions)
-        gateway = Gateway(
-            settings.gateway,
-            self._regions,
-            self._troubles,
-            (RegionCollector(self._regions), StageCollector(stage)),
-        )
+        parts.push_async_callback(self._hand_over, cluster)
+        await self._until_settled(cluster)
+        gather = Gatherer(self._identity, settings.node.roles, self._regions)
+        await cluster.serve(lambda: self._facts(gather))
+        if "gateway" not in settings.node.roles:
+            parts.callback(cluster.leave)
+            return ""
+        collectors = (RegionCollector(self._regions), StageCollector(stage), ClusterCollector(cluster))
+        self._gateway = gateway = Gateway(settings.gateway, self._regions, self._troubles, collectors)
         bind = address.parse(settings.gateway.bind)
         try:
             await gateway.start(shared=True)
         except OSError as error:
             raise Refused(f"gateway.bind: {_why_not(bind, error)}") from error
-        self._gateway = gateway
         parts.push_async_callback(self._stop_gateway, gateway)
-        return bind._replace(port=gateway.port)
+        parts.callback(cluster.leave)
+        return str(bind._replace(port=gateway.port))
 
-    def _tell_ready(self, bound: address.Address) -> None:
-        journal = f"sqlite in {Path(self._settings.data).resolve()}"
-        ready = reports.Ready(address=str(bound), contexts=tuple(self._regions), journal=journal)
+    def _check_contexts(self, manifests: Mapping[str, manifest.ContextManifest]) -> None:
+        for name in self._settings.node.contexts:
+            if name not in manifests:
+                known = ", ".join(manifests)
+                raise Refused(f"node.contexts: there is no context {name!r}, expected some of {known}")
+
+    async def _open_journal(self, context: str) -> "SqliteJournal | PostgresJournal":
+        settings = self._settings
+        if settings.journal == SQLITE:
+            return await SqliteJournal.open(settings.journal_file(context), settings.shards, settings.commits)
+        # It takes a while to load, which nobody pays who does not use it.
+        from actors.journal.postgres import PostgresJournal
+
+        return await PostgresJournal.open(settings.journal, context, settings.shards, settings.commits)
+
+    async def _until_settled(self, cluster: Cluster) -> None:
+        """Until this worker serves its share; its node knows how long that may take."""
+        while not cluster.settled and not self._stop.is_set():
+            failure = cluster.death()
+            if failure is not None:
+                raise Refused(failure)
+            await asyncio.sleep(0.005)
+
+    def _facts(self, gather: Gatherer) -> WorkerFacts:
+        gateway, cluster = self._gateway, self._cluster
+        return gather.facts(
+            leaving=cluster is not None and cluster.leaving,
+            in_flight=gateway.in_flight if gateway is not None else 0,
+            connections=gateway.connections if gateway is not None else 0,
+        )
+
+    def _tell_ready(self, bound: str) -> None:
+        settings = self._settings
+        where = f"sqlite in {Path(settings.data).resolve()}" if settings.journal == SQLITE else "postgresql"
+        ready = reports.Ready(address=bound, contexts=tuple(self._regions), journal=where)
         reports.send(self._report, ready)
 
     async def _serve(self) -> str | None:
@@ -133,13 +180,14 @@ class Worker:
             failure = self._death()
             if failure is not None:
                 return failure
+            reports.send(self._report, reports.Pulse())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), PULSE)
         return None
 
     def _death(self) -> str | None:
         assert self._stage is not None
-        assert self._gateway is not None
+        assert self._cluster is not None
         if self._stage.stopped:
             return "the stage has stopped"
         for name, region in self._regions.items():
@@ -150,11 +198,13 @@ class Worker:
         for name, journal in self._journals.items():
             if journal.dead:
                 return f"{name}: {journal.dead}"
-        return self._gateway.failure()
+        return self._cluster.death() or (self._gateway.failure() if self._gateway is not None else None)
 
     def _troubles(self) -> Mapping[str, str]:
         """Why not everything can be served, by context; empty when all is well."""
-        return {name: trouble for name, region in self._regions.items() if (trouble := region.trouble())}
+        assert self._cluster is not None
+        found = {name: trouble for name, region in self._regions.items() if (trouble := region.trouble())}
+        return {**self._cluster.troubles(), **found}
 
     # The end
 
@@ -181,6 +231,9 @@ class Worker:
             stopping.cancel()
             await asyncio.gather(stopping, return_exceptions=True)
             await gateway.stop(0.0)
+
+    async def _hand_over(self, cluster: Cluster) -> None:
+        await cluster.drained(self._left() * (1 - RESERVE))
 
     async def _drain_regions(self) -> None:
         grace = self._left() * (1 - RESERVE)

@@ -1,10 +1,12 @@
 """What goes on inside a worker, for Prometheus: every queue, every kind of failure."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from actors.cluster import Cluster
 from actors.region import Region
 from actors.stage import Stage
 
@@ -39,6 +41,35 @@ class RegionCollector(Collector):
                 for context, region in self._regions.items():
                     family.add_metric((context,), read(region))
                 yield family
+
+
+class ClusterCollector(Collector):
+    """How this worker gets on with the others."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def collect(self) -> Iterator[Metric]:
+        cluster = self._cluster
+        connected = float(cluster.connection.connected)
+        yield GaugeMetricFamily("butai_bus_connected", "1 while the bus is reachable.", connected)
+        yield GaugeMetricFamily("butai_members", "Workers that are there.", len(cluster.membership.members))
+        owned = GaugeMetricFamily(
+            "butai_shards", "Shards on this worker, by state.", labels=("context", "state")
+        )
+        away = GaugeMetricFamily("butai_asks_away", "Asks at other workers.", labels=("context",))
+        retries = CounterMetricFamily("butai_ask_retries", "Asks that were sent again.", labels=("context",))
+        for name, region in cluster.regions.items():
+            states = Counter(str(shard.state) for shard in region.shards.values())
+            for state, count in sorted(states.items()):
+                owned.add_metric((name, state), count)
+            router = cluster.routers[name]
+            away.add_metric((name,), router.away)
+            retries.add_metric((name,), router.retries)
+        yield from (owned, away, retries)
+        yield GaugeMetricFamily("butai_asks_taken", "Asks of other workers.", cluster.courier.taken)
+        unreadable = cluster.courier.unreadable.total() + cluster.membership.unreadable
+        yield CounterMetricFamily("butai_bus_unreadable", "Messages that could not be read.", unreadable)
 
 
 class StageCollector(Collector):

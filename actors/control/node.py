@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEATHS = 1024
-"""Deaths kept while the bus is away; older ones are known by their silence."""
+"""Deaths that are told at most; older ones are known by their silence."""
+TOLD_SECONDS = 10.0
+"""How long a death is told again, once a second: who is just being connected again must hear of it too."""
 DeathNotice = Callable[[str, Sequence[str]], tuple[str, bytes]]
 AGAIN = 1.0
 """Seconds between two attempts to connect."""
@@ -46,7 +48,9 @@ class NodeControl:
         self._slots = slots
         self._started = time.monotonic()
         self._version = version("butai")
-        self._deaths: deque[str] = deque(maxlen=DEATHS)
+        self._deaths: deque[tuple[float, str]] = deque(maxlen=DEATHS)
+        """When each of them is told for the last time, and who it was."""
+        self._untold = 0
         self._died = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -57,7 +61,8 @@ class NodeControl:
 
     def tell_death(self, worker: str) -> None:
         """A worker has ended: tell the cluster as soon as possible."""
-        self._deaths.append(worker)
+        self._deaths.append((time.monotonic() + TOLD_SECONDS, worker))
+        self._untold += 1
         self._died.set()
 
     async def stop(self) -> None:
@@ -66,7 +71,7 @@ class NodeControl:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(AGAIN):
-                while self._deaths and not self._task.done():  # noqa: ASYNC110 - a publish, or the bus is away
+                while self._untold and not self._task.done():  # noqa: ASYNC110 - a publish, or the bus is away
                     await asyncio.sleep(0.005)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -99,13 +104,15 @@ class NodeControl:
             await responder.start()
             while True:
                 self._died.clear()
+                while self._deaths and self._deaths[0][0] < time.monotonic() and not self._untold:
+                    self._deaths.popleft()
                 if self._deaths and connection.connected:
-                    told = list(self._deaths)
-                    connection.publish(*death_notice(cluster, told))
+                    untold = self._untold
+                    connection.publish(*death_notice(cluster, [worker for _, worker in self._deaths]))
                     await connection.settle()
-                    for _ in told:
-                        self._deaths.popleft()
-                await self._died.wait()
+                    self._untold -= untold
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._died.wait(), AGAIN if self._deaths else None)
         finally:
             await connection.close()
 

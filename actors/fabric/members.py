@@ -21,7 +21,8 @@ REMEMBERED = 4096
 MEMBER_BYTES = 64 * 1024
 """Of a heartbeat at most."""
 
-State = Literal["joining", "active", "leaving"]
+State = Literal["joining", "active", "leaving", "drained"]
+"""``drained``: it leaves, and has answered all its clients."""
 Text = Annotated[str, msgspec.Meta(max_length=256)]
 
 
@@ -44,6 +45,8 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
     """The version of the software."""
     beat: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     """Counts its heartbeats; one that does not grow is an old one."""
+    journals: Annotated[dict[str, Text], msgspec.Meta(max_length=1024)] = {}
+    """By context: what tells the journal that it uses from any other."""
 
 
 class Unreadable(Exception):
@@ -83,7 +86,11 @@ class View:
         """The number of that heartbeat: an older one, read from the bucket, is no sign of life."""
         self._dead: OrderedDict[str, None] = OrderedDict()
         self._heard_until = float("-inf")
+
+    @property
+    def heard_until(self) -> float:
         """Everything that was sent before this moment has been heard."""
+        return self._heard_until
 
     @property
     def members(self) -> Mapping[str, Member]:
@@ -136,8 +143,8 @@ class View:
         return self._heard.get(id)
 
     def next_silence(self) -> float | None:
-        """When the member that was not heard of for longest may be gone; None without members."""
-        if not self._members:
+        """When the member that was not heard of for longest may be gone; None when nobody ever is."""
+        if not self._members or self._silence == float("inf"):
             return None
         return min(self._heard[id] for id in self._members) + self._silence
 

@@ -202,6 +202,22 @@ class Membership:
         self._me = msgspec.structs.replace(me, id=self._me.id, beat=self._me.beat)
         self._poke.set()
 
+    async def settled(self) -> bool:
+        """Return when all that was sent before this call has been heard here; False if that takes too long.
+
+        On several servers a message may take another way than this worker's own heartbeat, which is what the
+        margin on leases is for."""
+        asked = self._clock()
+        try:
+            async with asyncio.timeout(2 * PUT_SECONDS):
+                while self.view.heard_until < asked:
+                    self._heard_myself.clear()
+                    self._poke.set()
+                    await self._heard_myself.wait()
+        except TimeoutError:
+            return False
+        return True
+
     # Heartbeats ------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:

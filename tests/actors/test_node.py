@@ -290,13 +290,15 @@ serve()
     assert sorted(identity.slot for identity in told) == [0, 1, 2]
     assert len({identity.worker for identity in told}) == 3
     assert len({(identity.node, identity.bus, identity.token) for identity in told}) == 1
-    assert all(identity.fresh and identity.token for identity in told)
+    assert all(identity.company == 3 and identity.token for identity in told)
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(node, 10)
     assert readies.empty()
 
 
-async def test_one_of_three_workers_is_replaced_and_is_not_fresh(stand_in: Callable[[str], Path]) -> None:
+async def test_one_of_three_workers_is_replaced_by_one_that_knows_it_has_ended(
+    stand_in: Callable[[str], Path],
+) -> None:
     folder = stand_in("""
 (here / "assignments").open("ab").write(settings)
 serve()
@@ -311,7 +313,10 @@ serve()
     after = children(os.getpid())
     assert {before[0], before[2]} < set(after)
     assert len(after) == 3
-    assert [assignment.identity.fresh for assignment in assignments(folder)] == [True, True, True, False]
+    told = [assignment.identity for assignment in assignments(folder)]
+    assert [identity.company for identity in told] == [3, 3, 3, 0]
+    (ended,) = told[3].ended
+    assert ended in {identity.worker for identity in told[:3]}
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(node, 10)
 
@@ -376,7 +381,7 @@ serve()
     await asyncio.wait_for(readies.get(), 10)
     (assignment,) = assignments(folder)
     assert assignment.identity.bus == ("nats://127.0.0.1:1", "tls://127.0.0.1:2")
-    assert (assignment.identity.token, assignment.identity.fresh) == (None, False)
+    assert assignment.identity.token is None
     assert children(os.getpid(), "nats-server") == []
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(node, 10)
