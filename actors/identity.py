@@ -32,6 +32,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """URLs of the NATS servers; the settings' own, or that of the node's server."""
     token: str | None = None
     """What opens the node's own server; None for one that is not the node's."""
+    listening: tuple[int, ...] = ()
+    """Descriptors of the sockets that the node's gateways accept from."""
     company: int = 0
     """Workers that the node starts together; 0 for one that is started later."""
     ended: tuple[str, ...] = ()

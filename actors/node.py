@@ -62,6 +62,7 @@ class Node:
         self._life = new_life()
         self._id = ""
         self._lock = -1
+        self._port: SharedPort | None = None
         self._slots: Slots | None = None
         self._bus: NodeBus | None = None
         self._control: NodeControl | None = None
@@ -75,9 +76,12 @@ class Node:
             data = parts.enter_context(await self._hold_data())
             self._lock = data.descriptor
             self._id = node_id(data.path)
-            port = parts.enter_context(SharedPort(address.parse(self._settings.gateway.bind)))
-            gateway = msgspec.structs.replace(self._settings.gateway, bind=str(port.address))
-            self._settings = msgspec.structs.replace(self._settings, gateway=gateway)
+            if "gateway" in self._settings.node.roles:
+                self._port = port = parts.enter_context(
+                    SharedPort(address.parse(self._settings.gateway.bind))
+                )
+                gateway = msgspec.structs.replace(self._settings.gateway, bind=str(port.address))
+                self._settings = msgspec.structs.replace(self._settings, gateway=gateway)
             bus = self._bus = NodeBus(self._settings, self._lock)
             parts.push_async_callback(bus.stop)
             slots = self._slots = Slots(self._settings, self._launch, self._announce_ready)
@@ -121,6 +125,9 @@ class Node:
             await self._unless_stopped(bus.start(), slots.failure())
             await self._unless_stopped(bus.failure(), slots.failure())
             if bus.started.is_set():
+                if self._port is not None:
+                    # The workers still take what waits; the last of them to close it ends the listening.
+                    self._port.close()
                 await slots.stop()
         except SlotFailed as failure:
             if slots.serving:
@@ -146,7 +153,8 @@ class Node:
         assert self._bus is not None
         assert self._slots is not None
         worker = worker_id(self._id, slot, self._life, next(self._starts))
-        process = await WorkerProcess.start(worker, self._module, self._lock, self._tell_death)
+        listening = self._port.descriptors if self._port is not None else ()
+        process = await WorkerProcess.start(worker, self._module, self._lock, self._tell_death, listening)
         log.info("worker started", extra={"fields": {"slot": slot, "worker": worker, "pid": process.pid}})
         try:
             await self._bus.started.wait()
@@ -157,6 +165,7 @@ class Node:
                 slot=slot,
                 bus=self._bus.urls,
                 token=self._bus.token,
+                listening=listening,
                 company=0 if self._slots.serving else self._settings.workers,
                 ended=tuple(self._ended),
             )

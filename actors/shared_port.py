@@ -1,8 +1,8 @@
-"""The port that the workers of a node listen on together.
+"""The port that the workers of a node accept from together: one socket, which all of them inherit.
 
-Each worker listens on a socket of its own (SO_REUSEPORT), and the kernel spreads the connections. The same
-option would let any process of the same user join in unnoticed: so the node takes the port alone first,
-allows sharing only then, and keeps it until it ends. It never listens, so no connection ever reaches it.
+With a socket per worker (SO_REUSEPORT) the kernel deals connections out to workers, and what it dealt to one
+that closes or dies is reset, in the moment between handshake and accept too (decision 0008). From a common
+socket whoever is there takes the next connection, and while nobody is, it waits. The node never accepts.
 """
 
 import errno
@@ -19,16 +19,17 @@ class PortUnavailable(Exception):
 class SharedPort:
     """Holds ``bind`` for this node's workers until ``close``; raises PortUnavailable.
 
-    ``address`` is where they listen: ``bind`` with a free port in place of 0."""
+    ``address`` is where they listen: ``bind`` with a free port in place of 0. Nobody is let in before the
+    first of them listens."""
 
     def __init__(self, bind: Address) -> None:
         self.address = bind
-        self._sockets: list[socket.socket] = []
+        self.sockets: list[socket.socket] = []
         try:
             found = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             for family, kind, protocol, _, place in dict.fromkeys(found):
                 held = socket.socket(family, kind, protocol)
-                self._sockets.append(held)
+                self.sockets.append(held)
                 # A name may stand for several addresses: all of them get the port that the first one got.
                 _take(held, (place[0], self.address.port, *place[2:]))
                 if self.address.port == 0:
@@ -39,9 +40,14 @@ class SharedPort:
 
     def close(self) -> None:
         """Give the port up. May be called again."""
-        for held in self._sockets:
+        for held in self.sockets:
             held.close()
-        self._sockets.clear()
+        self.sockets.clear()
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What workers inherit."""
+        return tuple(held.fileno() for held in self.sockets)
 
     def __enter__(self) -> "SharedPort":
         return self
@@ -53,7 +59,7 @@ class SharedPort:
 
 
 def _take(held: socket.socket, place: tuple[object, ...]) -> None:
-    """Bind alone, then let those in who ask to share."""
+    """Bind, and alone."""
     if held.family == socket.AF_INET6:
         held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:
@@ -64,7 +70,6 @@ def _take(held: socket.socket, place: tuple[object, ...]) -> None:
         # Connections of an earlier life may still be closing; with this option only a listener is in the way.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(place)
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
 def _why_not(bind: Address, error: OSError) -> str:

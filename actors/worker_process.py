@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -55,16 +55,18 @@ class WorkerProcess:
         self._life = asyncio.create_task(self._follow())
 
     @classmethod
-    async def start(cls, worker: str, module: str, lock: int, exited: Callable[[str], None]) -> Self:
+    async def start(
+        cls, worker: str, module: str, lock: int, exited: Callable[[str], None], inherited: Sequence[int] = ()
+    ) -> Self:
         """Start the process of the worker with this id; ``exited`` is called with it at once when the
-        process has ended. Raises OSError if there can be no process."""
+        process has ended. It inherits the descriptors too. Raises OSError if there can be no process."""
         listening, reporting = os.pipe()
         try:
             # -P: the current folder must not come before the installed packages.
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", module, str(os.getpid()), str(reporting), str(lock)),
                 stdin=asyncio.subprocess.PIPE,
-                pass_fds=(reporting, lock),
+                pass_fds=(reporting, lock, *inherited),
                 process_group=0,
             )
         except BaseException:

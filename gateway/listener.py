@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 
 from actors.settings import GatewaySettings
-from gateway import backlog
 from gateway.connection import Connection
 from gateway.exchange import Exchange
 from gateway.metrics import Recorder
@@ -18,6 +18,12 @@ log = logging.getLogger("butai.gateway")
 
 TICK = 0.05
 """Seconds between two looks at the deadlines of requests; one timer for all costs less than one each."""
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
+AT_ONCE = 8
+"""Connections that are accepted in one turn: few, so that workers who share a socket share what comes."""
+PAUSE = 1.0
+"""Seconds without accepting, when the process has no descriptors left."""
 SWEEP_TICKS = 5
 """Ticks between two looks at the connections."""
 
@@ -35,22 +41,47 @@ class Listener:
         self.tail = self.tail_closing = self.tail_kept = b""
         self._dispatch = dispatch
         self._unmatched = unmatched
-        self._server: asyncio.Server | None = None
+        self._loop = asyncio.get_running_loop()
+        self._sockets: list[socket.socket] = []
         self._sweep: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
-        self._adoptions: list[asyncio.Task[object]] = []
+        self._adoptions: set[asyncio.Task[object]] = set()
         self.port = 0
 
-    async def start(self, host: str, port: int, *, shared: bool = False) -> None:
-        """Listen; OSError when the address cannot be had. With ``shared`` other processes may listen there
-        too, and the kernel spreads the connections."""
-        loop = asyncio.get_running_loop()
+    def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Listen on bound sockets, which other processes may share; they are closed in the end."""
         self._stamp()
-        self._server = await loop.create_server(
-            lambda: Connection(self, loop), host, port, backlog=1024, reuse_port=shared or None
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        self._sweep = loop.create_task(self._sweeping(loop), name="gateway-sweep")
+        self._sockets = list(sockets)
+        for listening in self._sockets:
+            listening.setblocking(False)
+            # Its connections inherit this: those that still close must not keep the port from a successor.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.listen(BACKLOG)
+            self._loop.add_reader(listening, self._accept, listening)
+        self.port = self._sockets[0].getsockname()[1]
+        self._sweep = self._loop.create_task(self._sweeping(self._loop), name="gateway-sweep")
+
+    def _accept(self, listening: socket.socket, most: int = AT_ONCE) -> None:
+        """Take some of the connections that wait; the rest is for others, or for the next turn."""
+        for _ in range(most):
+            try:
+                accepted, _ = listening.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                # No descriptors are left: they wait, instead of turning the loop round and round.
+                log.error("a connection cannot be accepted", extra={"fields": {"error": str(error)}})
+                self._loop.remove_reader(listening)
+                self._loop.call_later(PAUSE, self._accept_again, listening)
+                return
+            adoption = self._loop.connect_accepted_socket(lambda: Connection(self, self._loop), accepted)
+            task: asyncio.Task[object] = self._loop.create_task(adoption)
+            self._adoptions.add(task)
+            task.add_done_callback(self._adoptions.discard)
+
+    def _accept_again(self, listening: socket.socket) -> None:
+        if not self.draining:
+            self._loop.add_reader(listening, self._accept, listening)
 
     def failure(self) -> str | None:
         """Why deadlines are not kept any more; None while they are."""
@@ -128,12 +159,12 @@ class Listener:
         if self.draining:
             return
         self.draining = True
-        loop = asyncio.get_running_loop()
-        if self._server is not None:
-            for waiting in backlog.close(self._server):
-                adoption = loop.connect_accepted_socket(lambda: Connection(self, loop), waiting)
-                self._adoptions.append(loop.create_task(adoption))
-        now = loop.time()
+        for listening in self._sockets:
+            self._loop.remove_reader(listening)
+            # They would be reset, if nobody else listens here any more.
+            self._accept(listening, BACKLOG)
+            listening.close()
+        now = self._loop.time()
         for connection in list(self.connections):
             connection.drain(now)
 
@@ -153,5 +184,3 @@ class Listener:
         if self._sweep is not None:
             self._sweep.cancel()
             await asyncio.gather(self._sweep, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()

@@ -1,7 +1,8 @@
 """The gateway as a whole: which endpoint answers what, and its life from start to stop."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 import msgspec
@@ -9,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from actors import address
 from actors.settings import GatewaySettings
+from actors.shared_port import SharedPort
 from contexts.vocabulary import CommandRoute
 from gateway import docs
 from gateway.commands import CommandEndpoint
@@ -85,13 +87,12 @@ class Gateway:
         """Why the gateway cannot go on, should it have come to that: one of its tasks has ended."""
         return self._listener.failure()
 
-    async def start(self, *, shared: bool = False) -> None:
-        """Listen at ``settings.bind``, together with others if it is ``shared``; OSError when the address
-        cannot be had."""
-        bind = address.parse(self._settings.bind)
+    def start(self, sockets: Sequence[socket.socket] = ()) -> None:
+        """Listen on these, or else at ``settings.bind``. Raises PortUnavailable, and OSError when it cannot
+        be listened on them."""
         if self._clock is None:
             self._clock = asyncio.get_running_loop().time
-        await self._listener.start(bind.host, bind.port, shared=shared)
+        self._listener.start(sockets or SharedPort(address.parse(self._settings.bind)).sockets)
 
     def drain(self) -> None:
         """Stop being ready, take no new connections and end those there are after their next answer."""

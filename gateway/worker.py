@@ -8,12 +8,12 @@ something it needs has died under it; in both cases it tells its node why, in on
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
 import math
 import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -130,9 +130,9 @@ class Worker:
         self._gateway = gateway = Gateway(settings.gateway, self._regions, self._troubles, collectors)
         bind = address.parse(settings.gateway.bind)
         try:
-            await gateway.start(shared=True)
+            gateway.start([socket.socket(fileno=descriptor) for descriptor in self._identity.listening])
         except OSError as error:
-            raise Refused(f"gateway.bind: {_why_not(bind, error)}") from error
+            raise Refused(f"gateway.bind: cannot listen at {bind}: {error.strerror}") from error
         parts.push_async_callback(self._stop_gateway, gateway)
         parts.callback(cluster.leave)
         return str(bind._replace(port=gateway.port))
@@ -253,19 +253,13 @@ def settle_memory() -> None:
     gc.set_threshold(5_000, 4, 5_000)
 
 
-def _why_not(bind: address.Address, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"{bind} is taken by another process"
-    return f"cannot listen at {bind}: {(error.strerror or str(error)).lower()}"
-
-
 def main() -> int:
     """Run the worker of the node that is named by the arguments; the exit status."""
     parent, report, lock = (int(argument) for argument in sys.argv[1:4])
     lifeline.tie(parent)
-    for descriptor in (report, lock):
-        os.set_inheritable(descriptor, False)
     assignment = msgspec.json.decode(lifeline.read_line(0), type=Assignment)
+    for descriptor in (report, lock, *assignment.identity.listening):
+        os.set_inheritable(descriptor, False)
     settings = assignment.settings
     lifeline.watch(0)
     logs.configure(settings.log)

@@ -143,7 +143,7 @@ class NodeControl:
             pid=os.getpid(),
             version=self._version,
             uptime=round(time.monotonic() - self._started, 3),
-            address=self._settings.gateway.bind,
+            address=self._settings.gateway.bind if "gateway" in self._settings.node.roles else "",
             wanted=self._slots.wanted,
             slots=tuple(_slot_facts(slot) for _, slot in sorted(self._slots.slots.items())),
             trouble=self._slots.trouble,

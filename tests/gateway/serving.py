@@ -132,7 +132,7 @@ class Served:
             region = await open_region(read(context), journal, self.stage, self.settings, "tester")
             self.regions[context.name] = region
         self.gateway = Gateway(self.settings.gateway, self.regions, lambda: self.reasons)
-        await self.gateway.start()
+        self.gateway.start()
 
     async def close(self) -> None:
         for client in self._clients:

@@ -26,7 +26,7 @@ async def gateway() -> AsyncIterator[Gateway]:
     stage, settings = Stage(), Settings(gateway=GatewaySettings(bind="127.0.0.1:0"))
     region = await open_region(load(["contexts.booking"])["booking"], MemoryJournal(4), stage, settings, "me")
     gateway = Gateway(settings.gateway, {"booking": region}, dict)
-    await gateway.start()
+    gateway.start()
     yield gateway
     await gateway.stop(1.0)
     await region.drain(1.0)

@@ -1,3 +1,5 @@
+"""Connections at the moment when a gateway stops listening."""
+
 import socket
 
 import pytest
@@ -10,7 +12,7 @@ REQUEST = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 async def test_what_the_kernel_accepted_before_the_stop_is_answered_and_nothing_after() -> None:
     gateway = Gateway(GatewaySettings(bind="127.0.0.1:0"), {}, dict)
-    await gateway.start()
+    gateway.start()
     port = gateway.port
     # Nothing is awaited until the stop, so none of these has been accepted by the loop when it begins.
     clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
@@ -30,7 +32,7 @@ async def test_what_the_kernel_accepted_before_the_stop_is_answered_and_nothing_
 
 async def test_a_connection_made_just_before_the_stop_may_still_send_its_request() -> None:
     gateway = Gateway(GatewaySettings(bind="127.0.0.1:0"), {}, dict)
-    await gateway.start()
+    gateway.start()
     with socket.create_connection(("127.0.0.1", gateway.port)) as client:
         client.sendall(REQUEST[:1])
         gateway.drain()
