@@ -183,21 +183,21 @@ def journal(
     stored.
     """
     from actors.journal.port import JournalError
-    from actors.journal.sqlite import read_entity
     from gateway import journal_view
 
-    file = read_settings(config, sets, data, quiet=True).journal_file(context)
+    settings = read_settings(config, sets, data, quiet=True)
+    where, read = journal_view.reader(settings, context)
     show = journal_view.as_json if as_json else journal_view.as_text
     last = after
     try:
-        while rows := read_entity(file, aggregate, id, last):
+        while rows := read(aggregate, id, last):
             for row in rows:
                 typer.echo(show(context, row))
             last = rows[-1].version
     except JournalError as error:
         raise Failed(str(error)) from error
     if last == 0:
-        raise Failed(f"{context}: there is no {aggregate} {id!r} in {file}")
+        raise Failed(f"{context}: there is no {aggregate} {id!r} in {where}")
 
 
 @app.command()

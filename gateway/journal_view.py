@@ -1,15 +1,33 @@
 """An entity's events as people read them, from the journal alone: no context's code is needed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgpack
 
 from actors.journal.port import Row
+from actors.settings import SQLITE, Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+Read = Callable[[str, str, int], list[Row]]
+"""Rows of an aggregate's entity above a version."""
+
+
+def reader(settings: Settings, context: str) -> tuple[str, Read]:
+    """Where a context's journal is, and what reads it. What it raises is a ``JournalError``."""
+    if settings.journal == SQLITE:
+        from actors.journal import sqlite
+
+        file = settings.journal_file(context)
+        return str(file), partial(sqlite.read_entity, file)
+    from actors.journal.postgres import inspection
+
+    return "PostgreSQL", partial(inspection.read_entity, settings.journal, context)
 
 
 def entry(context: str, row: Row) -> dict[str, Any]:
