@@ -31,7 +31,8 @@ class Mishaps:
         self._rng = rng
         self._stopped_seconds = 6.0 if short else 15.0
         self._away_seconds = 2.0 if short else 6.0
-        self._borrowed: set[Node] = set()
+        self.victims: set[Node] = set()
+        """Those that something happens to now."""
         self._joined = 0
 
     # Processes that die ----------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ class Mishaps:
         """One more node comes, stays a while and is ended in order."""
         self._joined += 1
         guest = self._cluster.add(f"guest{self._joined}", 1)
-        self._borrowed.add(guest)
+        self.victims.add(guest)
         self._tell(f"node {guest.name} joins")
         await guest.start()
         self._tell(f"node {guest.name} serves")
@@ -189,13 +190,13 @@ class Mishaps:
 
     @asynccontextmanager
     async def _node(self) -> AsyncIterator[Node]:
-        free = [node for node in self._cluster.nodes if node.up and node not in self._borrowed]
+        free = [node for node in self._cluster.nodes if node.up and node not in self.victims]
         node = self._rng.choice(free)
-        self._borrowed.add(node)
+        self.victims.add(node)
         try:
             yield node
         finally:
-            self._borrowed.discard(node)
+            self.victims.discard(node)
 
     async def _while(self, seconds: float) -> None:
         """Up to so long."""

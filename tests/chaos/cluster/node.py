@@ -2,12 +2,13 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.cluster.place import Place
+from tests.chaos.cluster.place import Place, free_port
 from tests.chaos.cluster.process import Process, children, eventually
 from tests.gateway.running import CLEAN, command_line
 
@@ -96,3 +97,14 @@ class Node:
             return self.ask("GET", "/readyz", seconds=2.0)[0] == 200
         except OSError:
             return False
+
+
+@asynccontextmanager
+async def alone(folder: Path, workers: int, *settings: str) -> AsyncIterator[Node]:
+    """One that needs no server: SQLite, and a bus of its own. Gone at the end, whatever happens."""
+    node = Node("solo", folder / "solo", Place(), free_port(), workers, settings)
+    try:
+        await node.start()
+        yield node
+    finally:
+        node.kill()
