@@ -28,7 +28,7 @@ async def test_a_gateway_that_did_not_answer_is_avoided_for_a_while() -> None:
     assert chosen(gateways) == {"a", "b"}
 
 
-def test_silence_and_waits_are_told_for_the_mishap_in_which_they_began() -> None:
+def test_silence_and_waits_are_told_for_the_mishap_in_which_they_ended() -> None:
     now = 0.0
     history = History(lambda: now, lambda: 0.0)
     for key, sent, answered, answer in (

@@ -28,22 +28,22 @@ class Figures(NamedTuple):
 
 
 def figures(history: History, episodes: Sequence[Episode]) -> list[Figures]:
-    """For each episode; a wait counts where the command was first sent."""
+    """For each episode; a wait counts where it ended."""
     waits = list(_waits(history.operations))
     found = []
     for name, began, ended in episodes:
-        wait = max((long for first, long in waits if began <= first < ended), default=0.0)
+        wait = max((long for answered, long in waits if began <= answered < ended), default=0.0)
         found.append(Figures(name, outage(history, began, ended), wait))
     return found
 
 
 def _waits(operations: Sequence[Operation]) -> list[tuple[float, float]]:
-    """When a command was first sent, and how long until it was answered for good."""
+    """When a command was answered for good, and how long that took from its first request on."""
     found = []
     for tries in by_command(operations).values():
         answered = [t.done for t in tries if t.answer is not None and t.answer.status < 500]
         if answered:
-            found.append((tries[0].invoked, min(answered) - tries[0].invoked))
+            found.append((min(answered), min(answered) - tries[0].invoked))
     return found
 
 
