@@ -62,9 +62,9 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def make(cls) -> "Server":
-        """A new one, not started."""
-        server = cls(Path(tempfile.mkdtemp(prefix="butai-postgres-")))
+    def make(cls, within: Path | None = None) -> "Server":
+        """A new one, not started; its folder lies in that of temporary files, or ``within`` another."""
+        server = cls(Path(tempfile.mkdtemp(prefix="butai-postgres-", dir=within)))
         server._own()
         server._run(
             program("initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C",
