@@ -40,7 +40,10 @@ def reserved(name: str, count: int) -> list[tuple[str, dict[str, object]]]:
 
 def post_all(url: str, wanted: list[tuple[str, dict[str, object]]]) -> None:
     """Post all of them, each exactly once and accepted; raises NotOpened."""
-    asyncio.run(_post_all(url, wanted))
+    try:
+        asyncio.run(_post_all(url, wanted))
+    except ExceptionGroup as group:
+        raise NotOpened(str(group.exceptions[0])) from group
 
 
 async def _post_all(url: str, wanted: list[tuple[str, dict[str, object]]]) -> None:
