@@ -10,7 +10,7 @@ from bench import served, spaces
 from bench.cluster import Extent, Tell, backends
 from bench.cluster.probes import probing
 from bench.cluster.reserving import spaces_in
-from bench.cluster.watching import owned_by, settled, watched
+from bench.cluster.watching import CLUSTER, owned_by, settled, watched
 
 SHARDS = Settings().shards
 AMPLE = 10_000
@@ -24,10 +24,14 @@ WITHOUT_PAUSE: dict[str, object] = {"node.restarts": 1_000, "node.backoff": 0.1,
 def killed(folder: Path, extent: Extent, tell: Tell) -> dict[str, list[float]]:
     """Seconds that the shards of a killed worker are away while another of the same node lives."""
     data = folder / "data"
-    with served.butai(data, folder / "node.log", WITHOUT_PAUSE | {"workers": 2}) as node:
+    with served.butai(data, folder / "node.log", WITHOUT_PAUSE | {"cluster": CLUSTER, "workers": 2}) as node:
         probed = _open(node.url)
         count = extent.count(quick=2, usual=6, large=20)
-        return {"killed": asyncio.run(_kill(node.url, Settings(data=str(data)), probed, count, tell))}
+        return {
+            "killed": asyncio.run(
+                _kill(node.url, Settings(cluster=CLUSTER, data=str(data)), probed, count, tell)
+            )
+        }
 
 
 async def _kill(url: str, settings: Settings, probed: dict[int, str], count: int, tell: Tell) -> list[float]:
@@ -49,8 +53,8 @@ def lost(folder: Path, extent: Extent, tell: Tell) -> dict[str, list[float]]:
     """Seconds that the shards of a lost node are away while another node lives."""
     count = extent.count(quick=1, usual=3, large=10)
     with backends.postgres(folder) as store, backends.nats(folder / "nats") as bus:
-        sets = {"bus": bus.url, "journal": store.database("butai"), "workers": 1}
-        settings = Settings(data=str(folder / "first"), bus=bus.url)
+        sets = {"cluster": CLUSTER, "bus": bus.url, "journal": store.database("butai"), "workers": 1}
+        settings = Settings(cluster=CLUSTER, data=str(folder / "first"), bus=bus.url)
         with served.butai(folder / "first", folder / "first.log", sets) as first:
             probed = _open(first.url)
             times: list[float] = []

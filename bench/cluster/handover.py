@@ -11,7 +11,7 @@ from bench import served, spaces
 from bench.cluster import Extent, Tell
 from bench.cluster.client import FAILURES, Client
 from bench.cluster.reserving import path, reservation, spaces_in
-from bench.cluster.watching import CONTEXT, owned_by, settled, watched
+from bench.cluster.watching import CLUSTER, CONTEXT, owned_by, settled, watched
 from gateway.operating import Cluster
 
 CLIENTS = 20
@@ -91,8 +91,8 @@ def measure(folder: Path, extent: Extent, tell: Tell) -> dict[str, list[float]]:
     """Milliseconds per move and client, and the same around moments when nothing moves."""
     data = folder / "data"
     moves = extent.count(quick=4, usual=20, large=100)
-    with served.butai(data, folder / "node.log", {"workers": 2}) as node:
-        settings = Settings(data=str(data))
+    with served.butai(data, folder / "node.log", {"cluster": CLUSTER, "workers": 2}) as node:
+        settings = Settings(cluster=CLUSTER, data=str(data))
         ids = spaces_in([SHARD], settings.shards, CLIENTS)[SHARD]
         spaces.post_all(node.url, [spaces.opening(id) for id in ids])
         tell(f"moving a shard {moves} times")

@@ -11,6 +11,8 @@ from actors.settings import Settings
 from gateway.operating import Cluster, NotDone, cluster
 
 CONTEXT = "booking"
+CLUSTER = "bench"
+"""What those clusters are called that are asked."""
 PERIOD = 0.1
 """Seconds between two looks: each costs everyone a message."""
 PATIENCE = 60.0
