@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import inside, large, loads, machine, readiness, report, wrk
+from bench.cluster import Extent, sections
 from bench.process import ProcessGone
 from bench.proof import Proof
 from bench.reach import FIGURES, Figure, figure
@@ -20,8 +21,14 @@ from bench.spaces import NotOpened
 from bench.yardstick import nanoseconds_per_turn
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = (*loads.NAMES, *inside.SETS, "ready")
-FAILURES = (wrk.LoadFailed, ServerFailed, ProcessGone, NotOpened, inside.InsideFailed)
+USUAL = (*loads.NAMES, *inside.SETS, "ready", *sections.SECTIONS)
+LARGE = "large"
+NAMES = (*USUAL, LARGE)
+WITH_WRK = {*loads.NAMES, *sections.WITH_WRK, LARGE}
+FAILURES = (
+    *(wrk.LoadFailed, ServerFailed, ProcessGone, NotOpened, inside.InsideFailed),
+    *sections.FAILURES,
+)
 
 screen = Console(width=report.WIDTH, highlight=False)
 progress = Console(stderr=True, highlight=False, style="dim")
@@ -41,7 +48,12 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help=f"one of {', '.join(NAMES)}; repeatable",
     )
-    add("--large", action="store_true", help="also with 5 million events in the journal: ten minutes, 2 GB")
+    add(
+        "--large",
+        action="store_true",
+        help="all deaths and moves that figures are promised for, and (with --only: if named) a journal of "
+        "5 million events: 20 minutes, 2 GB",
+    )
     add("--data", type=Path, default=RESULTS, help="where journals go for the run (default: bench/results)")
     options = parser.parse_args(given)
     options.seconds = options.seconds or (2 if options.quick else 3)
@@ -51,10 +63,16 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     return options
 
 
+def _wanted(options: argparse.Namespace) -> Sequence[str]:
+    """The names of what is measured."""
+    only: Sequence[str] = options.only or ()
+    return only or (NAMES if options.large else USUAL)
+
+
 def run(options: argparse.Namespace, folder: Path) -> report.Report:
     """Measure what was asked for."""
     began = report.now()
-    wanted = options.only or NAMES
+    wanted = _wanted(options)
     rows: list[Row] = []
     proof: Proof | None = None
     found: list[Figure] = []
@@ -73,7 +91,14 @@ def run(options: argparse.Namespace, folder: Path) -> report.Report:
     if "ready" in wanted:
         progress.print("butai up to ready")
         values |= readiness.measure(folder / "ready", options.quick)
-    if options.large:
+    extent = Extent(options.rounds, options.seconds, options.quick, options.large)
+    for name, measure in sections.SECTIONS.items():
+        if name in wanted:
+            progress.print(f"cluster: {name}")
+            (folder / name).mkdir()
+            values |= measure(folder / name, extent, progress.print)
+            turns.append(nanoseconds_per_turn())
+    if LARGE in wanted:
         values |= large.measure(folder, options.rounds, options.seconds, progress.print)
         values |= inside.measure("large", folder / "large", options.quick)
     found += [figure(name, of) for name, of in values.items()]
@@ -85,11 +110,9 @@ def run(options: argparse.Namespace, folder: Path) -> report.Report:
 def main(given: Sequence[str] | None = None) -> int:
     """The exit status: 0 whatever was measured, 1 when something failed, 2 for wrong usage or no wrk."""
     options = arguments(sys.argv[1:] if given is None else given)
-    wanted = options.only or NAMES
-    if (options.large or any(name in wanted for name in loads.NAMES)) and not wrk.installed():
-        sys.stderr.write(
-            f"bench: {wrk.MISSING} (without it: --only {' --only '.join((*inside.SETS, 'ready'))})\n"
-        )
+    if not WITH_WRK.isdisjoint(_wanted(options)) and not wrk.installed():
+        others = [name for name in USUAL if name not in WITH_WRK]
+        sys.stderr.write(f"bench: {wrk.MISSING} (without it: --only {' --only '.join(others)})\n")
         return 2
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

@@ -56,3 +56,8 @@ def children(pid: int) -> list[int]:
     for thread in threads:
         found += map(int, _read(pid, f"task/{thread}/children").split())
     return found
+
+
+def command_line(pid: int) -> str:
+    """Its words, separated by spaces; raises ProcessGone."""
+    return _read(pid, "cmdline").replace("\0", " ").strip()

@@ -2,13 +2,21 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
+from actors.journal.port import Journal
+from actors.journal.postgres import PostgresJournal
 from actors.journal.sqlite import SqliteJournal
+from bench.wrk import Slice
 
 PAGE = 10_000
+
+
+class NotStored(Exception):
+    """A journal does not hold what was acknowledged; one line."""
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -34,13 +42,26 @@ class Proof(msgspec.Struct, frozen=True):
         )
 
 
+def check(slices: Iterable[Slice], stored: Counter[str]) -> None:
+    """Raises NotStored unless the journal holds what these slices reserved."""
+    seen = list(slices)
+    proof = Proof(sum(one.requests for one in seen), sum(one.issued for one in seen), stored["Reserved"])
+    if not proof.holds:
+        raise NotStored(str(proof))
+
+
 def stored(path: Path) -> Counter[str]:
-    """Events in the journal by type, read shard by shard as any follower of its feed does."""
-    return asyncio.run(_stored(path))
+    """Events in a journal of SQLite by type, read shard by shard as any follower of its feed does."""
+    return asyncio.run(_stored(lambda: SqliteJournal.open(path)))
 
 
-async def _stored(path: Path) -> Counter[str]:
-    journal = await SqliteJournal.open(path)
+def stored_in_postgres(url: str, context: str) -> Counter[str]:
+    """The same of a context's journal on PostgreSQL."""
+    return asyncio.run(_stored(lambda: PostgresJournal.open(url, context)))
+
+
+async def _stored(opened: Callable[[], Awaitable[Journal]]) -> Counter[str]:
+    journal = await opened()
     found: Counter[str] = Counter()
     try:
         for shard in range(journal.shards):

@@ -113,7 +113,7 @@ def _cells(row: Row) -> list[str]:
 def _figures(figures: list[Figure]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("\nfigure")
-    for header in ("measured", "low-high", "at least", "aim", ""):
+    for header in ("measured", "low-high", "of", "at least", "aim", ""):
         table.add_column(f"\n{header}", justify="right")
     for figure in figures:
         verdict, target = figure.verdict, figure.target
@@ -122,6 +122,7 @@ def _figures(figures: list[Figure]) -> Table:
             figure.text,
             f"{_number(figure.value)} {figure.unit}".rstrip(),
             spread,
+            "" if figure.count == 1 else str(figure.count),
             ""
             if target is None
             else ("at most " if target.less_is_better else "") + _number(target.at_least),

@@ -1,13 +1,14 @@
 """The servers under load, each a process of its own that is started, told ready and stopped."""
 
 import contextlib
+import os
 import re
 import selectors
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench import process
@@ -16,6 +17,8 @@ START = 60.0
 STOP = 30.0
 ROOT = Path(__file__).parent.parent
 BUTAI = Path(sys.executable).with_name("butai")
+WORKER = "gateway.worker"
+"""In a worker's command line."""
 
 
 class ServerFailed(Exception):
@@ -23,21 +26,45 @@ class ServerFailed(Exception):
 
 
 class Server:
-    """A running server: where it listens, and the process whose time and memory count."""
+    """A running server: where it listens, and the processes whose time and memory count."""
 
-    def __init__(self, url: str, pid: int, ready_seconds: float) -> None:
+    def __init__(self, url: str, pids: Sequence[int], ready_seconds: float) -> None:
         self.url = url
-        self.pid = pid
+        self.pids = tuple(pids)
         self.ready_seconds = ready_seconds
         """From the start of the process to the line that says it is ready."""
 
     def cpu_seconds(self) -> float:
         """Used so far, by all threads."""
-        return process.cpu_seconds(self.pid)
+        return sum(map(process.cpu_seconds, self.pids))
 
     def rss(self) -> int:
         """Resident bytes."""
-        return process.rss(self.pid)
+        return sum(map(process.rss, self.pids))
+
+
+class Node(Server):
+    """A running node; its workers are what counts."""
+
+    def __init__(self, url: str, pid: int, ready_seconds: float) -> None:
+        self.pid = pid
+        super().__init__(url, self.workers(), ready_seconds)
+
+    def workers(self) -> list[int]:
+        """The workers that it has now; raises ProcessGone."""
+        return [child for child in process.children(self.pid) if WORKER in process.command_line(child)]
+
+    def everyone(self) -> list[int]:
+        """The node and all that it has started: workers, an embedded bus; raises ProcessGone."""
+        return [self.pid, *process.children(self.pid)]
+
+    def lose(self) -> None:
+        """Have no process of it left, without a word to anyone."""
+        everyone = self.everyone()
+        # The node first: it would tell of its workers' deaths.
+        for pid in everyone:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -45,25 +72,31 @@ def bare() -> Iterator[Server]:
     """The bare handler of ``bench.bare``."""
     command = [sys.executable, "-m", "bench.bare"]
     with _running(command, None) as (child, url, seconds):
-        yield Server(url, child.pid, seconds)
+        yield Server(url, [child.pid], seconds)
 
 
 @contextlib.contextmanager
-def butai(data: Path, log: Path, sets: Mapping[str, object] | None = None) -> Iterator[Server]:
-    """``butai up`` with the sample's contexts on a free port; what it logs goes to ``log``."""
+def butai(
+    data: Path, log: Path, sets: Mapping[str, object] | None = None, mortal: bool = False
+) -> Iterator[Node]:
+    """``butai up`` with the sample's contexts on a free port; what it logs goes to ``log``. Unless it is
+    ``mortal`` it must not end by itself."""
     settings = {"gateway.bind": "127.0.0.1:0", "data": data, **(sets or {})}
     command = [str(BUTAI), "up"]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
-    with _running(command, log) as (child, url, seconds):
-        workers = process.children(child.pid)
-        if len(workers) != 1:
-            raise ServerFailed(f"the node has {len(workers)} children instead of one worker")
-        yield Server(url, workers[0], seconds)
+    with _running(command, log, mortal) as (child, url, seconds):
+        node = Node(url, child.pid, seconds)
+        wanted = int(str(settings.get("workers", 1)))
+        if len(node.pids) != wanted:
+            raise ServerFailed(f"the node has {len(node.pids)} workers instead of {wanted}{_tail(log)}")
+        yield node
 
 
 @contextlib.contextmanager
-def _running(command: list[str], log: Path | None) -> Iterator[tuple["subprocess.Popen[str]", str, float]]:
+def _running(
+    command: list[str], log: Path | None, mortal: bool = False
+) -> Iterator[tuple["subprocess.Popen[str]", str, float]]:
     """A child in a process group of its own, so that Ctrl-C reaches us alone and we end it in order."""
     began = time.perf_counter()
     with contextlib.ExitStack() as stack:
@@ -82,12 +115,14 @@ def _running(command: list[str], log: Path | None) -> Iterator[tuple["subprocess
         url = _ready(child, log)
         yield child, url, time.perf_counter() - began
         if child.poll() is not None:
+            if mortal:
+                return
             raise ServerFailed(f"{command[0]} ended by itself with status {child.returncode}{_tail(log)}")
         _stop(child, log)
 
 
 def _ready(child: "subprocess.Popen[str]", log: Path | None) -> str:
-    """The URL in the line that says it is ready."""
+    """The URL in the line that says it is ready; empty if it tells none."""
     assert child.stdout is not None
     deadline = time.monotonic() + START
     with selectors.DefaultSelector() as selector:
@@ -96,8 +131,10 @@ def _ready(child: "subprocess.Popen[str]", log: Path | None) -> str:
             line = child.stdout.readline()
             if not line:
                 raise ServerFailed(f"the server ended before it was ready{_tail(log)}")
-            if "ready" in line and (found := re.search(r"http://[\w.:\[\]]+", line)):
-                return found[0]
+            if "ready" in line:
+                # A node that only owns shards listens nowhere.
+                found = re.search(r"http://[\w.:\[\]]+", line)
+                return found[0] if found else ""
     raise ServerFailed(f"the server was not ready within {START:g} s{_tail(log)}")
 
 

@@ -23,9 +23,14 @@ class NotOpened(Exception):
     """A space could not be opened; one line."""
 
 
+def opening(id: str) -> tuple[str, dict[str, object]]:
+    """Path and body that open one space for always."""
+    return f"/booking/spaces/{id}", dict(ALWAYS)
+
+
 def opened(name: str, count: int) -> list[tuple[str, dict[str, object]]]:
     """Path and body per space ``<name>0`` to ``<name><count - 1>``, always open."""
-    return [(f"/booking/spaces/{name}{number}", dict(ALWAYS)) for number in range(count)]
+    return [opening(f"{name}{number}") for number in range(count)]
 
 
 def reserved(name: str, count: int) -> list[tuple[str, dict[str, object]]]:
@@ -35,7 +40,10 @@ def reserved(name: str, count: int) -> list[tuple[str, dict[str, object]]]:
 
 def post_all(url: str, wanted: list[tuple[str, dict[str, object]]]) -> None:
     """Post all of them, each exactly once and accepted; raises NotOpened."""
-    asyncio.run(_post_all(url, wanted))
+    try:
+        asyncio.run(_post_all(url, wanted))
+    except ExceptionGroup as group:
+        raise NotOpened(str(group.exceptions[0])) from group
 
 
 async def _post_all(url: str, wanted: list[tuple[str, dict[str, object]]]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.served import ROOT
 
-SETS = ("stage", "memory", "recovery")
+SETS = ("stage", "memory", "recovery", "placement")
 LIMIT = 600.0
 """Seconds a set may take."""
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import uvloop
 
-from bench.inside import memory, recovery, stage
+from bench.inside import memory, placement, recovery, stage
 
 MEASURES = {
     "stage": stage.measure,
     "memory": memory.measure,
     "recovery": recovery.measure,
+    "placement": placement.measure,
     "large": recovery.measure_large,
 }
 

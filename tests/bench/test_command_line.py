@@ -24,8 +24,14 @@ def test_without_wrk_one_line_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(wrk, "installed", lambda: False)
-    for given in ([], ["--only", "spread"], ["--only", "stage", "--large"]):
+    for given in ([], ["--only", "spread"], ["--only", "large"], ["--only", "workers"]):
         assert command_line.main(given) == 2
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1
         assert "apt-get install wrk" in lines[0]
+
+
+def test_what_is_named_is_measured_and_a_large_run_names_the_large_journal() -> None:
+    assert command_line._wanted(command_line.arguments(["--only", "killed", "--large"])) == ["killed"]
+    assert "large" in command_line._wanted(command_line.arguments(["--large"]))
+    assert "large" not in command_line._wanted(command_line.arguments([]))

@@ -46,6 +46,6 @@ def test_the_machine_is_busy_with_everything_but_waiting() -> None:
 def test_a_process_that_has_ended_is_told_as_such() -> None:
     # Process ids end at 2**22 on Linux.
     gone = 2**22 + 1
-    for look in (process.cpu_seconds, process.rss, process.children):
+    for look in (process.cpu_seconds, process.rss, process.children, process.command_line):
         with pytest.raises(process.ProcessGone):
             look(gone)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.reach import Target, Verdict, figure
+from bench.reach import Target, Verdict, figure, p99
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_a_figure_is_the_median_with_its_extremes() -> None:
 
 def test_what_was_not_promised_is_not_judged() -> None:
     assert figure("creation", [1.0]).verdict is None
+
+
+@pytest.mark.parametrize(("count", "nth"), [(1, 1), (99, 99), (100, 99), (200, 198), (1_000, 990)])
+def test_one_value_in_a_hundred_may_exceed_p99(count: int, nth: int) -> None:
+    assert p99([float(value) for value in range(count, 0, -1)]) == nth

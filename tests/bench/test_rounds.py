@@ -29,7 +29,7 @@ class FakeServer(Server):
     """Uses a second of CPU between two looks."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, 0, 0.0)
+        super().__init__(url, (), 0.0)
         self.used = 0.0
 
     def cpu_seconds(self) -> float:

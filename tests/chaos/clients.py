@@ -10,9 +10,9 @@ import msgspec
 from contexts.booking import context
 from contexts.vocabulary import ANONYMOUS, Command, CommandRoute
 from gateway.idempotency import scoped
+from tests.chaos.gateways import Gateways
 from tests.chaos.history import Answer, History, Operation, Read
 
-TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 PATIENCE = 30.0
 """Seconds after which a client gives a command up; its fate is the checker's to find."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.2
@@ -49,7 +49,7 @@ class Call:
         created = f"/{context.name}{route.creates}" if route.creates is not None else None
         self.creates = created and created.format(space=space, reservation=name)
 
-    def invoke(self, client: str, history: History, expected: int | None = None) -> int:
+    def invoke(self, client: str, history: History, expected: int | None = None, gateway: str = "") -> int:
         """Record that it is about to be sent."""
         return history.invoke(
             client,
@@ -59,18 +59,19 @@ class Call:
             command_id=self.command_id,
             expected=expected,
             creates=self.creates,
+            gateway=gateway,
         )
 
 
 class Client:
-    """One client with one connection pool. ``url`` tells where the service is now, without a path."""
+    """One client with one connection pool. What a gateway does not answer, it asks of another."""
 
     def __init__(
-        self, name: str, history: History, url: Callable[[], str], session: aiohttp.ClientSession
+        self, name: str, history: History, gateways: Gateways, session: aiohttp.ClientSession
     ) -> None:
         self.name = name
         self.history = history
-        self._url = url
+        self._gateways = gateways
         self._session = session
         self._keys = 0
 
@@ -96,8 +97,9 @@ class Client:
             headers["If-Match"] = f'"{expected}"'
 
         async def once() -> Operation | None:
-            number = call.invoke(self.name, self.history, expected)
-            return await self._send(number, call.method, call.path, headers, call.body)
+            url = self._gateways.choose(rng)
+            number = call.invoke(self.name, self.history, expected, url)
+            return await self._send(number, url, call.method, call.path, headers, call.body)
 
         return await self._until_answered(once, rng, patience)
 
@@ -108,8 +110,9 @@ class Client:
         path = f"/booking/spaces/{space}" + (f"/reservations/{part}" if part is not None else "")
 
         async def once() -> Operation | None:
-            number = self.history.invoke(self.name, space, Read(part), path)
-            return await self._send(number, "GET", path, {}, None)
+            url = self._gateways.choose(rng)
+            number = self.history.invoke(self.name, space, Read(part), path, gateway=url)
+            return await self._send(number, url, "GET", path, {}, None)
 
         return await self._until_answered(once, rng, patience)
 
@@ -128,17 +131,18 @@ class Client:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _send(
-        self, number: int, method: str, path: str, headers: dict[str, str], body: bytes | None
+        self, number: int, url: str, method: str, path: str, headers: dict[str, str], body: bytes | None
     ) -> Operation | None:
         """The answered operation, or None when no answer came."""
         if body is not None:
             headers = {**headers, "Content-Type": "application/json"}
         try:
             async with self._session.request(
-                method, self._url() + path, data=body, headers=headers, timeout=TIMEOUT
+                method, url + path, data=body, headers=headers, timeout=self._gateways.timeout
             ) as response:
                 content = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError):
+            self._gateways.unanswered(url)
             return None
         answer = Answer(
             response.status,

@@ -69,7 +69,10 @@ def _operation(o: Operation) -> str:
     else:
         replayed = " (replayed)" if o.answer.replayed else ""
         answer = f"{o.answer.status} etag {o.answer.etag}{replayed} {o.answer.body[:300]!r}"
-    return f"  #{o.number} {when} {o.client} {o.entity} {o.request!r}{key}{expected}\n      -> {answer}"
+    asked = f" at {o.gateway}" if o.gateway else ""
+    return (
+        f"  #{o.number} {when} {o.client}{asked} {o.entity} {o.request!r}{key}{expected}\n      -> {answer}"
+    )
 
 
 def _row(row: Row) -> str:

@@ -50,6 +50,8 @@ class Operation(msgspec.Struct, frozen=True):
     """The version in ``If-Match``."""
     creates: str | None = None
     """The ``Location`` that an acceptance must have."""
+    gateway: str = ""
+    """Which of several was asked."""
 
     @property
     def done(self) -> float:
@@ -89,6 +91,7 @@ class History:
         command_id: bytes | None = None,
         expected: int | None = None,
         creates: str | None = None,
+        gateway: str = "",
     ) -> int:
         """A request is about to be sent; the number by which its answer is recorded."""
         number = len(self._operations)
@@ -103,6 +106,7 @@ class History:
                 command_id=command_id,
                 expected=expected,
                 creates=creates,
+                gateway=gateway,
             )
         )
         return number

@@ -6,11 +6,11 @@ import random
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 from tests.chaos.history import History, Operation
 from tests.chaos.load import Load
 from tests.chaos.outcomes import Said, outcome
+from tests.gateway.running import Running
 
 Strike = Callable[[], None]
 """Kills something, at once."""
@@ -18,15 +18,9 @@ Aftermath = Callable[[], Awaitable[None]]
 """What whoever supervises the victim does next."""
 
 
-def children(pid: int) -> list[int]:
-    """The processes that ``pid`` has started and that live."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def kill_worker(node: int) -> None:
+def kill_worker(node: Running) -> None:
     """SIGKILL the one worker of a node that serves."""
-    (worker,) = children(node)
-    os.kill(worker, signal.SIGKILL)
+    os.kill(node.worker(), signal.SIGKILL)
 
 
 def moments(seed: int, commands: int, kills: int) -> list[int]:

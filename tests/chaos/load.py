@@ -3,15 +3,14 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import msgspec
 
 from contexts.booking.commands import Cancel, Confirm, Hold, Open, Reschedule, Reserve
 from contexts.vocabulary import Command
 from tests.chaos.clients import Client
+from tests.chaos.gateways import Gateways
 from tests.chaos.history import History, Operation
 
 OPENING = Open(16, "Asia/Tokyo", "00:00", "24:00")
@@ -34,43 +33,53 @@ class Plan(msgspec.Struct, frozen=True):
     spaces: int = 60
     hot: int = 4
     """Spaces that get every second command."""
+    pause: float = 0.0
+    """Seconds between two commands of a client, on average."""
 
 
 class Load:
-    """Runs a plan against ``url`` and records it; ``sent`` counts the commands that were begun."""
+    """Runs a plan against the gateways and records it; ``sent`` counts the commands that were begun."""
 
-    def __init__(self, plan: Plan, history: History, url: Callable[[], str]) -> None:
+    def __init__(self, plan: Plan, history: History, gateways: Gateways) -> None:
         self.plan = plan
         self.history = history
         self.sent = 0
-        self._url = url
-        self._spaces = [f"space-{plan.seed}-{number}" for number in range(plan.spaces)]
-        self._known: dict[str, list[str]] = {space: [] for space in self._spaces}
+        self._gateways = gateways
+        self._over = False
+        self.spaces = [f"space-{plan.seed}-{number}" for number in range(plan.spaces)]
+        self._known: dict[str, list[str]] = {space: [] for space in self.spaces}
         self._versions: dict[str, int] = {}
 
     async def open(self) -> None:
         """Open every space for booking."""
-        rng = random.Random(self.plan.seed)
-        async with self._session() as session:
-            client = Client("opener", self.history, self._url, session)
-            for space in self._spaces:
-                await client.tell(space, OPENING, client.new_key(), rng)
+        rng, waiting = random.Random(self.plan.seed), iter(self.spaces)
+        async with self._gateways.session() as session, asyncio.TaskGroup() as group:
+            client = Client("opener", self.history, self._gateways, session)
+
+            async def one_after_the_other() -> None:
+                for space in waiting:
+                    await client.tell(space, OPENING, client.new_key(), rng)
+
+            for _ in range(self.plan.clients):
+                group.create_task(one_after_the_other())
+
+    def finish(self) -> None:
+        """Begin no more commands."""
+        self._over = True
 
     async def run(self) -> None:
         """Send the planned commands. Raises GaveUp."""
-        async with self._session() as session, asyncio.TaskGroup() as group:
+        async with self._gateways.session() as session, asyncio.TaskGroup() as group:
             for number in range(self.plan.clients):
-                client = Client(f"client-{number}", self.history, self._url, session)
+                client = Client(f"client-{number}", self.history, self._gateways, session)
                 group.create_task(self._client(client, random.Random(f"{self.plan.seed}/{number}")))
-
-    def _session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
     async def _client(self, client: Client, rng: random.Random) -> None:
         sent: deque[tuple[str, Command, str, int | None]] = deque(maxlen=REPEATED)
-        while self.sent < self.plan.commands:
+        while self.sent < self.plan.commands and not self._over:
             self.sent += 1
-            space = rng.choice(self._spaces[: self.plan.hot] if rng.random() < 0.5 else self._spaces)
+            await asyncio.sleep(self.plan.pause * rng.uniform(0.0, 2.0))
+            space = rng.choice(self.spaces[: self.plan.hot] if rng.random() < 0.5 else self.spaces)
             dice = rng.random()
             if dice < 0.2:
                 await client.read(space, self._some(space, rng) if dice < 0.1 else None, rng)

@@ -5,11 +5,10 @@ import random
 from datetime import timedelta
 from pathlib import Path
 
-import aiohttp
-
 from contexts.booking.commands import Reserve
 from tests.chaos.checker import Evidence, check, report
 from tests.chaos.clients import Call, Client
+from tests.chaos.gateways import only
 from tests.chaos.hang_ups import hang_up
 from tests.chaos.history import History
 from tests.chaos.load import MONDAY, OPENING, Load, Plan
@@ -77,8 +76,9 @@ async def ask_again(client: Client, made: list[Call], rng: random.Random) -> lis
 async def test_a_hang_up_leaves_a_command_wholly_done_or_not_at_all(tmp_path: Path) -> None:
     rng, history, made = random.Random(28), History(), calls()
     with running(tmp_path) as node:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            client = Client("steady", history, lambda: node.url, session)
+        gateways = only(lambda: node.url)
+        async with gateways.session() as session:
+            client = Client("steady", history, gateways, session)
             for number in range(SPACES):
                 await client.tell(f"left-{number}", OPENING, client.new_key(), rng)
             await leave(node, history, made, rng)
@@ -86,7 +86,7 @@ async def test_a_hang_up_leaves_a_command_wholly_done_or_not_at_all(tmp_path: Pa
             # Its own and the session's.
             assert await asyncio.to_thread(eventually, lambda: gauge(node, CONNECTIONS) <= 2)
             replayed = await ask_again(client, made, rng)
-        after = Load(Plan(seed=28, commands=300), history, lambda: node.url)
+        after = Load(Plan(seed=28, commands=300), history, gateways)
         await after.open()
         await after.run()
         assert await asyncio.to_thread(node.stop) == 0, node.log.read_text()

@@ -1,8 +1,6 @@
 """Every promise holds while what serves is killed under load."""
 
 import asyncio
-import os
-import random
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -13,6 +11,7 @@ import pytest
 
 from tests.chaos.checker import Evidence, check, report
 from tests.chaos.faults import describe
+from tests.chaos.gateways import only
 from tests.chaos.history import History
 from tests.chaos.kills import Aftermath, Strike, kill_during, kill_worker, moments, outage
 from tests.chaos.load import Load, Plan
@@ -25,31 +24,12 @@ LONGEST_OUTAGE = 15.0
 Tell = Callable[[str], None]
 
 
-@pytest.fixture
-def seed() -> int:
-    """From CHAOS_SEED, or a new one; it is shown also when a test fails before it is judged."""
-    seed = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
-    print(f"CHAOS_SEED={seed}")  # noqa: T201
-    return seed
-
-
-@pytest.fixture
-def tell(capfd: pytest.CaptureFixture[str]) -> Tell:
-    """Print a line that is seen also when the test passes."""
-
-    def told(line: str) -> None:
-        with capfd.disabled():
-            print(f"\n{line}")  # noqa: T201
-
-    return told
-
-
 async def load_and_kill(
     plan: Plan, kills: int, url: str, strike: Strike, aftermath: Aftermath | None = None
 ) -> tuple[History, list[float]]:
     """Run the plan and the kills together; the history, and when each kill was."""
     history = History()
-    load = Load(plan, history, lambda: url)
+    load = Load(plan, history, only(lambda: url))
     await load.open()
     async with asyncio.timeout(300), asyncio.TaskGroup() as group:
         group.create_task(load.run())
@@ -82,7 +62,7 @@ async def judge(history: History, journal: Path, killed: list[float], seed: int,
 async def kill_workers(folder: Path, plan: Plan, kills: int, tell: Tell, *limits: str) -> None:
     """``limits`` are settings, ``key=value``."""
     with running(folder, *(word for limit in limits for word in ("--set", limit))) as node:
-        strike = partial(kill_worker, node.process.pid)
+        strike = partial(kill_worker, node)
         history, killed = await load_and_kill(plan, kills, node.url, strike)
         assert await asyncio.to_thread(node.stop) == 0, node.log.read_text()
     await judge(history, folder / "data" / "booking.sqlite", killed, plan.seed, tell)

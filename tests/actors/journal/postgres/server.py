@@ -58,13 +58,15 @@ class Server:
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self.folder = folder
         self.port = port or free_port()
+        self.host = "127.0.0.1"
+        """Where it listens."""
         self.settings = dict(_SETTINGS)
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def make(cls) -> "Server":
-        """A new one, not started."""
-        server = cls(Path(tempfile.mkdtemp(prefix="butai-postgres-")))
+    def make(cls, within: Path | None = None) -> "Server":
+        """A new one, not started; its folder lies in that of temporary files, or ``within`` another."""
+        server = cls(Path(tempfile.mkdtemp(prefix="butai-postgres-", dir=within)))
         server._own()
         server._run(
             program("initdb"), "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C",
@@ -77,14 +79,13 @@ class Server:
         return self.folder / "data"
 
     def url(self, user: str = "postgres", port: int | None = None) -> str:
-        return f"postgresql://{user}@127.0.0.1:{port or self.port}/postgres?sslmode=disable"
+        return f"postgresql://{user}@{self.host}:{port or self.port}/postgres?sslmode=disable"
 
-    def start(self) -> None:
-        """Until it takes connections."""
+    def launch(self) -> None:
+        """Begin to start it."""
         settings = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
-        command = [program("postgres"), "-D", str(self.data), "-h", "127.0.0.1", "-p", str(self.port)]
-        log = self.folder / "log"
-        with log.open("wb") as output:
+        command = [program("postgres"), "-D", str(self.data), "-h", self.host, "-p", str(self.port)]
+        with self._log.open("wb") as output:
             self._process = subprocess.Popen(
                 [*command, "-k", str(self.folder), *settings],
                 stdin=subprocess.DEVNULL,
@@ -94,12 +95,21 @@ class Server:
                 user=self._user(),
                 preexec_fn=_end_with_parent,
             )
+
+    def start(self) -> None:
+        """Until it takes connections."""
+        self.launch()
         until = time.monotonic() + START_SECONDS
-        while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > until:
+        while not self.is_ready():
+            if not self.runs or time.monotonic() > until:
                 self.stop()
-                raise RuntimeError(f"PostgreSQL did not start: {log.read_text(errors='replace')}")
+                raise RuntimeError(f"PostgreSQL did not start: {self._log.read_text(errors='replace')}")
             time.sleep(0.02)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: cut the connections and shut down; SIGQUIT: as if it had crashed."""
@@ -125,8 +135,13 @@ class Server:
         other._own()
         return other
 
-    def _ready(self) -> bool:
-        """The server says so itself, in its own file, which also tells it from an earlier one's."""
+    @property
+    def _log(self) -> Path:
+        return self.folder / "log"
+
+    def is_ready(self) -> bool:
+        """Whether it takes connections. It says so itself, in its own file, which also tells it from an
+        earlier one."""
         try:
             words = (self.data / "postmaster.pid").read_text().split()
         except OSError:
