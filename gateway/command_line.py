@@ -126,16 +126,17 @@ def up(
 def _announce(ready: "Ready", settings: "Settings", again: bool) -> None:
     import logging
 
-    url, contexts = f"http://{ready.address}", ", ".join(ready.contexts)
+    facts = {"contexts": ", ".join(ready.contexts), "journal": ready.journal}
+    url = f"http://{ready.address}" if ready.address else ""
+    if url:
+        facts["docs"] = f"{url}/docs"
     if again or settings.log == "json":
-        fields = {"url": url, "contexts": contexts, "journal": ready.journal, "docs": f"{url}/docs"}
-        logging.getLogger("actors.node").info("ready", extra={"fields": fields})
+        logging.getLogger("actors.node").info("ready", extra={"fields": {"url": url, **facts}})
         return
+    told = "; ".join(f"{name}: {fact}" for name, fact in facts.items())
+    where = f"at {url}" if url else "without a gateway"
     try:
-        sys.stdout.write(
-            f"butai: {settings.cluster} is ready at {url} (contexts: {contexts}; "
-            f"journal: {ready.journal}; docs: {url}/docs)\n"
-        )
+        sys.stdout.write(f"butai: {settings.cluster} is ready {where} ({told})\n")
         sys.stdout.flush()
     except BrokenPipeError:
         # Nobody reads the line; the service goes on.

@@ -39,14 +39,14 @@ class Cluster:
         self._settings = (*shared, *settings)
         self._operations = 0
 
-    def add(self, name: str, workers: int) -> Node:
-        """One more node, not started."""
+    def add(self, name: str, workers: int, *settings: str) -> Node:
+        """One more node, with ``settings`` of its own; not started."""
         place = self.branches.grow() if self.branches is not None else Place()
         port = free_port()
         while port in self._places:
             port = free_port()
         self._places[port] = place
-        node = Node(name, self.folder / name, place, port, workers, self._settings)
+        node = Node(name, self.folder / name, place, port, workers, (*self._settings, *settings))
         self.nodes.append(node)
         return node
 
