@@ -9,12 +9,13 @@ import contextlib
 import logging
 import math
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 
 import nats.errors
 
+from actors.company import Company
 from actors.control.access import access
 from actors.control.facts import WorkerFacts
 from actors.control.pins import Pins, resolve
@@ -24,11 +25,10 @@ from actors.fabric.connection import Connection, Msg, Unreachable, connect
 from actors.fabric.courier import Courier
 from actors.fabric.members import VERSION, Member
 from actors.fabric.membership import Membership
-from actors.identity import Identity, life_of
+from actors.identity import Identity
 from actors.lease import Lease
 from actors.messages import Ask, Reason, Refused
 from actors.ownership import LEASE_SECONDS, Ownership
-from actors.placement import Candidate
 from actors.region import Region
 from actors.routing import Router
 from actors.settings import EMBEDDED, Settings
@@ -37,8 +37,6 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 """How long the bus may take to answer when a worker starts."""
-COMPANY_SECONDS = 2.0
-"""How long the first workers of a node wait for each other, so that shards need not move at once."""
 AWAY = 20_000
 """Asks of one context that are away to other workers at once; more are refused."""
 
@@ -63,7 +61,6 @@ class Cluster:
         self.membership: Membership
         self.courier: Courier
         self._pins: Pins
-        self._control: Control | None = None
         self._loop = asyncio.get_running_loop()
         self._own_bus = settings.bus == EMBEDDED
         self._parts = contextlib.AsyncExitStack()
@@ -146,11 +143,11 @@ class Cluster:
         router = Router(name, worker, self.courier, region.tell, region.command_id, clock, AWAY)
         region.router = self.routers[name] = router
         subject = f"butai.{self.settings.cluster}.shards.{name}"
-        candidates = _Company(self, clock() + COMPANY_SECONDS)
+        members = Company(self.membership, self.identity, self._own_bus, clock)
         ownership = Ownership(
             region,
             router,
-            candidates,
+            members,
             partial(self._tell_moved, subject),
             worker,
             clock,
@@ -179,11 +176,14 @@ class Cluster:
                         "(sqlite serves one node)"
                     )
 
-    def serve(self, status: Callable[[], WorkerFacts]) -> "asyncio.Task[None]":
-        """Begin to answer operators; a task that ends when it has begun."""
-        self._control = Control(self.connection, self.identity, status, self._release)
-        self._parts.push_async_callback(self._control.stop)
-        return self._loop.create_task(self._control.start())
+    async def serve(self, status: Callable[[], WorkerFacts]) -> None:
+        """Begin to answer operators. Raises NotJoined."""
+        control = Control(self.connection, self.identity, status, self._release)
+        self._parts.push_async_callback(control.stop)
+        try:
+            await control.start()
+        except (OSError, TimeoutError) as error:
+            raise NotJoined(f"bus: {error}") from error
 
     # What others ask -------------------------------------------------------------------------------------
 
@@ -287,38 +287,3 @@ class Cluster:
     async def close(self) -> None:
         """Be a member no longer."""
         await self._parts.aclose()
-
-
-class _Company:
-    """The members as a context's ownership sees them."""
-
-    def __init__(self, cluster: Cluster, until: float) -> None:
-        self._membership = cluster.membership
-        self._identity = cluster.identity
-        self._own_bus = cluster.settings.bus == EMBEDDED
-        self._life = life_of(cluster.identity.worker)
-        self._clock = cluster._loop.time
-        self._until = until
-
-    def candidates(self, context: str) -> Sequence[Candidate]:
-        """See ``ownership.Members``. Nobody, while the first workers of a node wait for each other."""
-        members = self._membership.members
-        if len(members) < self._identity.company and self._clock() < self._until:
-            return []
-        return self._membership.candidates(context)
-
-    def is_alive(self, worker: str) -> bool:
-        """See ``ownership.Members``."""
-        return self._membership.is_alive(worker)
-
-    def is_dead(self, worker: str) -> bool:
-        """See ``ownership.Members``. On the node's own bus nobody of an earlier life of it can be left."""
-        return self._membership.is_dead(worker) or (self._own_bus and life_of(worker) != self._life)
-
-    def last_heard(self, worker: str) -> float | None:
-        """See ``ownership.Members``."""
-        return self._membership.last_heard(worker)
-
-    async def settled(self) -> bool:
-        """See ``ownership.Members``."""
-        return await self._membership.settled()

@@ -35,12 +35,12 @@ class Failure(Report, frozen=True, tag="failure"):
     message: str
 
 
-Anything = Ready | Pulse | Refusal | Failure
+Line = Ready | Pulse | Refusal | Failure
 
-_decoder: msgspec.json.Decoder[Anything] = msgspec.json.Decoder(Anything)
+_decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 
-def send(descriptor: int, report: Anything) -> None:
+def send(descriptor: int, report: Line) -> None:
     """Write one line; a node that is gone hears nothing, and the lifeline deals with that."""
     try:
         os.write(descriptor, msgspec.json.encode(report) + b"\n")
@@ -48,6 +48,6 @@ def send(descriptor: int, report: Anything) -> None:
         return
 
 
-def receive(line: bytes) -> Anything:
+def receive(line: bytes) -> Line:
     """The report on a line; ValueError if it is none."""
     return _decoder.decode(line)
