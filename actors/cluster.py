@@ -226,7 +226,8 @@ class Cluster:
         return self.ownerships[name].complete or "actors" not in self.settings.node.roles
 
     def troubles(self) -> Mapping[str, str]:
-        """Why not everything can be reached or served, by what it concerns; empty when all is well."""
+        """Why not everything can be reached or served, by what it concerns; empty when all is well. Shards
+        that are on their way are none: or all that are left would call themselves unready when one is lost."""
         found: dict[str, str] = {}
         if not self.lease.holds(self._loop.time()):
             found["lease"] = f"it has ended: {self.membership.trouble or self.connection.trouble}"
@@ -237,8 +238,6 @@ class Cluster:
                 found[name] = ownership.trouble
             elif not ownership.wanted:
                 found[name] = "no worker serves its shards"
-            elif not self._has_its_share(name) and not self.leaving:
-                found[name] = "shards are on their way"
         return found
 
     def death(self) -> str | None:
@@ -275,6 +274,8 @@ class Cluster:
 
     def _needed(self) -> bool:
         """Whether somebody may take the shards, or still asks something of them."""
+        if not self.connection.connected:
+            return False
         states = [m.state for id, m in self.membership.members.items() if id != self.identity.worker]
         return any(self.membership.candidates(name) for name in self.regions) or "leaving" in states
 
