@@ -9,10 +9,12 @@ import contextlib
 import logging
 import math
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
+from typing import Annotated
 
+import msgspec
 import nats.errors
 
 from actors.company import Company
@@ -39,6 +41,9 @@ CONNECT_SECONDS = 10.0
 """How long the bus may take to answer when a worker starts."""
 AWAY = 20_000
 """Asks of one context that are away to other workers at once; more are refused."""
+
+
+_decode_shards = msgspec.msgpack.Decoder(Annotated[list[int], msgspec.Meta(max_length=4096)]).decode
 
 
 class NotJoined(Exception):
@@ -156,7 +161,9 @@ class Cluster:
         self.ownerships[name] = ownership
         self._parts.push_async_callback(ownership.stop)
 
-        async def moved(_: Msg) -> None:
+        async def moved(message: Msg) -> None:
+            with contextlib.suppress(msgspec.MsgspecError):
+                router.wake(_decode_shards(message.data))
             ownership.changed()
 
         try:
@@ -202,10 +209,10 @@ class Cluster:
         pins = self._pins.of(context)
         return resolve(pins, [c.id for c in self.membership.candidates(context)]) if pins else {}
 
-    def _tell_moved(self, subject: str) -> None:
+    def _tell_moved(self, subject: str, shards: Sequence[int]) -> None:
         # Who does not hear it finds out by looking, a moment later.
         with contextlib.suppress(Unreachable):
-            self.connection.publish(subject, b"")
+            self.connection.publish(subject, msgspec.msgpack.encode(shards))
 
     def _look_again(self) -> None:
         for ownership in self.ownerships.values():
@@ -226,8 +233,8 @@ class Cluster:
         return self.ownerships[name].complete or "actors" not in self.settings.node.roles
 
     def troubles(self) -> Mapping[str, str]:
-        """Why not everything can be reached or served, by what it concerns; empty when all is well. Shards
-        that are on their way are none: or all that are left would call themselves unready when one is lost."""
+        """Why not everything can be reached or served, by what it concerns; empty when all is well. Shards on
+        their way are not told: all that are left would call themselves unready when one worker is lost."""
         found: dict[str, str] = {}
         if not self.lease.holds(self._loop.time()):
             found["lease"] = f"it has ended: {self.membership.trouble or self.connection.trouble}"

@@ -61,12 +61,12 @@ class Ownership:
         region: Region,
         router: Router,
         members: Members,
-        tell: Callable[[], None],
+        tell: Callable[[Sequence[int]], None],
         worker: str,
         clock: Callable[[], float],
         pins: Callable[[], Mapping[int, str]] = dict,
     ) -> None:
-        """``tell`` lets the other workers know that shards of the context have been released or taken."""
+        """``tell`` lets the other workers know that shards have been released, or which ones taken."""
         self._region = region
         self._router = router
         self._members = members
@@ -179,7 +179,7 @@ class Ownership:
             self._unreleased = released | self._unreleased
             self._cannot("released", error)
             return
-        self._tell()
+        self._tell(())
 
     async def _claim(self) -> None:
         region = self._region
@@ -199,8 +199,10 @@ class Ownership:
     async def _take(self, tenures: Sequence[Tenure]) -> None:
         if not tenures:
             return
-        await self._region.take([t.shard for t in tenures], after={t.shard: t.epoch for t in tenures})
-        self._tell()
+        shards = [tenure.shard for tenure in tenures]
+        await self._region.take(shards, after={t.shard: t.epoch for t in tenures})
+        self._tell(shards)
+        self._router.wake(shards)
 
     async def _take_from_silent(self, tenures: Sequence[Tenure]) -> None:
         """First fence the old owner, in its own name: should we end now, its silence still has to be waited

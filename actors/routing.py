@@ -7,7 +7,7 @@ dies without a word leaves open whether it has committed: the next one is told t
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -65,6 +65,9 @@ class Router:
         self._clock = clock
         self._limit = limit
         self._loop = asyncio.get_running_loop()
+        self._waiting: dict[int, dict[int, Callable[[], None]]] = {}
+        """By shard: what sends each ask that waits for its next attempt at once."""
+        self._number = 0
 
     def send(self, shard: int, ask: Ask) -> None:
         """Bring an ask to the owner of ``shard``; nothing of it has been done here."""
@@ -108,7 +111,24 @@ class Router:
                 ask.reply(Refused(Reason.OUTCOME_UNKNOWN, "the shard's owner died before it answered"))
             return
         self.retries += 1
-        self._loop.call_later(delay, self._again, shard, ask, tries + 1)
+        self._number = number = self._number + 1
+        waiting = self._waiting.setdefault(shard, {})
+
+        def again() -> None:
+            timer.cancel()
+            del waiting[number]
+            if not waiting and self._waiting.get(shard) is waiting:
+                del self._waiting[shard]
+            self._again(shard, ask, tries + 1)
+
+        waiting[number] = again
+        timer = self._loop.call_later(delay, again)
+
+    def wake(self, shards: Iterable[int]) -> None:
+        """These shards have just been taken by an owner: what waits for them need not wait any longer."""
+        for shard in shards:
+            for again in list(self._waiting.get(shard, {}).values()):
+                again()
 
     def _again(self, shard: int, ask: Ask, tries: int) -> None:
         if self.owners and self.owners[shard] == self._worker:

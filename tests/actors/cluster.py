@@ -48,6 +48,11 @@ class Cluster:
         for worker in self.workers.values():
             worker.ownership.changed()
 
+    def moved(self, shards: Sequence[int]) -> None:
+        for worker in self.workers.values():
+            worker.router.wake(shards)
+        self.tell()
+
     def leave(self, name: str) -> None:
         """It says so: placement forgets it, it is still there."""
         self.active.remove(name)
@@ -113,7 +118,8 @@ class Worker:
         )
         router = Router("sums", name, self.carrier, self.region.tell, self.region.command_id, clock, 1000)
         self.region.router = router
-        self.ownership = Ownership(self.region, router, cluster, cluster.tell, name, clock)
+        self.ownership = Ownership(self.region, router, cluster, cluster.moved, name, clock)
+        self.router = router
 
     def wall(self) -> int:
         return int(self.cluster.clock.now() * 1e6)

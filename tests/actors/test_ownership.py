@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
+from actors import routing
 from actors.journal.port import JournalUnavailable, OutcomeUnknown
 from actors.messages import Accepted, Answer, Shown
 from actors.ownership import LEASE_SECONDS, MARGIN_SECONDS
@@ -243,6 +244,22 @@ async def test_a_silent_owner_is_waited_for_until_its_lease_has_ended(make: Make
     cluster.tell()
     await cluster.balanced()
     assert set(two.region.shards) == set(range(8))
+
+
+async def test_what_waits_for_a_shard_goes_on_as_soon_as_it_is_taken(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "BACKOFF", 60.0)
+    monkeypatch.setattr(routing, "BACKOFF_LIMIT", 60.0)
+    cluster = make(shards=1)
+    two = await one_who_asks_another(cluster)
+    await cluster.kill("one", told=True)
+    waiting = two.tell(Add(1))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    cluster.active.append("two")
+    cluster.tell()
+    assert isinstance(await asyncio.wait_for(waiting, 10), Accepted)
 
 
 @pytest.mark.parametrize("committed", [True, False])
