@@ -41,7 +41,7 @@ class Listener:
         self.tail = self.tail_closing = self.tail_kept = b""
         self._dispatch = dispatch
         self._unmatched = unmatched
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop
         self._sockets: list[socket.socket] = []
         self._sweep: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
@@ -50,6 +50,7 @@ class Listener:
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
         """Listen on bound sockets, which other processes may share; they are closed in the end."""
+        self._loop = asyncio.get_running_loop()
         self._stamp()
         self._sockets = list(sockets)
         for listening in self._sockets:

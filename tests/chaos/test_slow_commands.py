@@ -60,6 +60,8 @@ async def test_a_slow_command_takes_effect_once_while_nodes_join_and_leave(tmp_p
         await asyncio.gather(*joining)
         late = "late"
         told[late] = [asyncio.create_task(take(node, late, node.name, SLOW)) for node in cluster.nodes]
+        # They are on their way before the nodes that they ask begin to end.
+        await asyncio.sleep(SLOW / 2000)
         for guest in guests:
             assert await end(guest) == 0, guest.running.log
         statuses = {seat: list(await asyncio.gather(*tasks)) for seat, tasks in told.items()}
