@@ -1,9 +1,9 @@
 """What clients of a shard notice while it moves from one living worker to another."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from actors.control.operator import Survey
 from actors.settings import Settings
@@ -37,7 +37,8 @@ class Asked(NamedTuple):
 
 
 class Commanding:
-    """Clients that command one entity each, without pause."""
+    """Clients that command one entity each, without pause. Every move has its own, with entities that are
+    new: a move costs more the larger their states are, and must not cost more the later it comes."""
 
     def __init__(self, url: str, ids: Sequence[str]) -> None:
         self.asked: list[list[Asked]] = [[] for _ in ids]
@@ -93,35 +94,43 @@ def measure(folder: Path, extent: Extent, tell: Tell) -> dict[str, list[float]]:
     moves = extent.count(quick=4, usual=20, large=100)
     with served.butai(data, folder / "node.log", {"cluster": CLUSTER, "workers": 2}) as node:
         settings = Settings(cluster=CLUSTER, data=str(data))
-        ids = spaces_in([SHARD], settings.shards, CLIENTS)[SHARD]
+        ids = spaces_in([SHARD], settings.shards, moves * CLIENTS)[SHARD]
         spaces.post_all(node.url, [spaces.opening(id) for id in ids])
         tell(f"moving a shard {moves} times")
-        return asyncio.run(_measure(node.url, settings, ids, moves))
+        batches = [ids[first : first + CLIENTS] for first in range(0, len(ids), CLIENTS)]
+        return asyncio.run(_measure(node.url, settings, batches))
 
 
-async def _measure(url: str, settings: Settings, ids: list[str], moves: int) -> dict[str, list[float]]:
-    moved: list[float] = []
-    still: list[float] = []
-    loop = asyncio.get_running_loop()
+async def _measure(url: str, settings: Settings, batches: list[list[str]]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {"handover": [], "handover still": []}
     async with watched(settings) as operator:
         workers = [worker.worker for worker in (await settled(operator, 2)).workers]
-        commanding = Commanding(url, ids)
-        try:
-            for _ in range(moves):
-                began = loop.time()
-                await asyncio.sleep(2 * QUIET)
-                asking = loop.time()
+        for ids in batches:
+            commanding = Commanding(url, ids)
+            try:
+                await asyncio.sleep(QUIET)
+                found["handover still"] += await _around(commanding, asyncio.sleep(QUIET))
                 owner = owner_of(await operator.survey())
                 [other] = [worker for worker in workers if worker != owner]
-                await operator.pin(CONTEXT, SHARD, other)
-                await _until_moved(operator, other, commanding)
-                await asyncio.sleep(QUIET)
-                await _all_answered(commanding, asking)
-                still += longest(commanding.asked, began, began + 2 * QUIET)
-                moved += longest(commanding.asked, asking, loop.time())
-        finally:
-            await commanding.stop()
-    return {"handover": moved, "handover still": still}
+                found["handover"] += await _around(commanding, _move(operator, other, commanding))
+            finally:
+                await commanding.stop()
+    return found
+
+
+async def _around(commanding: Commanding, work: Coroutine[Any, Any, None]) -> list[float]:
+    """The longest time per client from before this work until a moment after it."""
+    began = asyncio.get_running_loop().time()
+    await work
+    await asyncio.sleep(QUIET)
+    ended = asyncio.get_running_loop().time()
+    await _all_answered(commanding, ended)
+    return longest(commanding.asked, began, ended)
+
+
+async def _move(operator: Cluster, other: str, commanding: Commanding) -> None:
+    await operator.pin(CONTEXT, SHARD, other)
+    await _until_moved(operator, other, commanding)
 
 
 async def _until_moved(operator: Cluster, other: str, commanding: Commanding) -> None:
