@@ -15,7 +15,6 @@ from bench.cluster.watching import CLUSTER, CONTEXT, owned_by, settled, watched
 from gateway.operating import Cluster
 
 CLIENTS = 20
-SHARD = 7
 LIMIT = 10.0
 """Seconds a client waits for an answer."""
 QUIET = 0.3
@@ -37,8 +36,7 @@ class Asked(NamedTuple):
 
 
 class Commanding:
-    """Clients that command one entity each, without pause. Every move has its own, with entities that are
-    new: a move costs more the larger their states are, and must not cost more the later it comes."""
+    """Clients that command one entity each, without pause."""
 
     def __init__(self, url: str, ids: Sequence[str]) -> None:
         self.asked: list[list[Asked]] = [[] for _ in ids]
@@ -94,25 +92,39 @@ def measure(folder: Path, extent: Extent, tell: Tell) -> dict[str, list[float]]:
     moves = extent.count(quick=4, usual=20, large=100)
     with served.butai(data, folder / "node.log", {"cluster": CLUSTER, "workers": 2}) as node:
         settings = Settings(cluster=CLUSTER, data=str(data))
-        ids = spaces_in([SHARD], settings.shards, moves * CLIENTS)[SHARD]
-        spaces.post_all(node.url, [spaces.opening(id) for id in ids])
-        tell(f"moving a shard {moves} times")
-        batches = [ids[first : first + CLIENTS] for first in range(0, len(ids), CLIENTS)]
-        return asyncio.run(_measure(node.url, settings, batches))
+        moving = plan(moves, settings.shards)
+        spaces.post_all(node.url, [spaces.opening(id) for _, ids in moving for id in ids])
+        tell(f"moving {moves} shards")
+        return asyncio.run(_measure(node.url, settings, moving))
 
 
-async def _measure(url: str, settings: Settings, batches: list[list[str]]) -> dict[str, list[float]]:
+def plan(moves: int, shards: int) -> list[tuple[int, list[str]]]:
+    """The shard and the entities of each move. A move costs more the larger the states are, and the more of
+    the shard's events are not in an index yet; it must not cost more the later it comes. So each has another
+    shard, for as long as there are some, and new entities."""
+    rounds = -(-moves // shards)
+    found = spaces_in(range(min(moves, shards)), shards, rounds * CLIENTS)
+    return [
+        (number % shards, found[number % shards][first : first + CLIENTS])
+        for number in range(moves)
+        for first in [number // shards * CLIENTS]
+    ]
+
+
+async def _measure(
+    url: str, settings: Settings, moving: list[tuple[int, list[str]]]
+) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"handover": [], "handover still": []}
     async with watched(settings) as operator:
         workers = [worker.worker for worker in (await settled(operator, 2)).workers]
-        for ids in batches:
+        for shard, ids in moving:
             commanding = Commanding(url, ids)
             try:
                 await asyncio.sleep(QUIET)
                 found["handover still"] += await _around(commanding, asyncio.sleep(QUIET))
-                owner = owner_of(await operator.survey())
+                owner = owner_of(await operator.survey(), shard)
                 [other] = [worker for worker in workers if worker != owner]
-                found["handover"] += await _around(commanding, _move(operator, other, commanding))
+                found["handover"] += await _around(commanding, _move(operator, shard, other, commanding))
             finally:
                 await commanding.stop()
     return found
@@ -128,15 +140,15 @@ async def _around(commanding: Commanding, work: Coroutine[Any, Any, None]) -> li
     return longest(commanding.asked, began, ended)
 
 
-async def _move(operator: Cluster, other: str, commanding: Commanding) -> None:
-    await operator.pin(CONTEXT, SHARD, other)
-    await _until_moved(operator, other, commanding)
+async def _move(operator: Cluster, shard: int, other: str, commanding: Commanding) -> None:
+    await operator.pin(CONTEXT, shard, other)
+    await _until_moved(operator, shard, other, commanding)
 
 
-async def _until_moved(operator: Cluster, other: str, commanding: Commanding) -> None:
+async def _until_moved(operator: Cluster, shard: int, other: str, commanding: Commanding) -> None:
     try:
         async with asyncio.timeout(PATIENCE):
-            while SHARD not in owned_by(await operator.survey(), other):
+            while shard not in owned_by(await operator.survey(), other):
                 commanding.check()
                 await asyncio.sleep(PERIOD)
     except TimeoutError as error:
@@ -151,9 +163,9 @@ async def _all_answered(commanding: Commanding, since: float) -> None:
             await asyncio.sleep(PERIOD)
 
 
-def owner_of(survey: Survey) -> str:
+def owner_of(survey: Survey, shard: int) -> str:
     """Whose the shard is. Raises Refused."""
     for worker in survey.workers:
-        if SHARD in owned_by(survey, worker.worker):
+        if shard in owned_by(survey, worker.worker):
             return worker.worker
     raise Refused("nobody has the shard")
