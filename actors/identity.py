@@ -52,6 +52,11 @@ def worker_id(node: str, slot: int, life: str, start: int) -> str:
     return f"{node}-{slot}-{life}-{start}"
 
 
+def slot_of(worker: str) -> int:
+    """The slot that is in a worker's id."""
+    return int(worker.split("-")[1])
+
+
 def life_of(worker: str) -> str:
     """The node's life that a worker is of, with the node's id."""
     node, _, rest = worker.partition("-")

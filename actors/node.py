@@ -21,14 +21,14 @@ import msgspec
 
 from actors import address
 from actors.control.node import NodeControl
-from actors.identity import Assignment, Identity, new_life, node_id, worker_id
+from actors.identity import Assignment, Identity, new_life, node_id, slot_of, worker_id
 from actors.journal.data_directory import DataDirectory
 from actors.journal.port import DataDirectoryInUse
 from actors.node_bus import NodeBus
 from actors.reports import Ready
 from actors.settings import Settings
 from actors.shared_port import SharedPort
-from actors.slot import SlotFailed
+from actors.slot import SlotFailed, SlotState
 from actors.slots import Slots
 from actors.worker_process import WorkerProcess
 
@@ -84,7 +84,9 @@ class Node:
                 self._settings = msgspec.structs.replace(self._settings, gateway=gateway)
             bus = self._bus = NodeBus(self._settings, self._lock)
             parts.push_async_callback(bus.stop)
-            slots = self._slots = Slots(self._settings, self._launch, self._announce_ready)
+            slots = self._slots = Slots(
+                self._settings, self._launch, self._announce_ready, self._give_up_sockets
+            )
             self._control = NodeControl(self._settings, self._id, bus, slots)
             parts.push_async_callback(self._control.stop)
             parts.push_async_callback(slots.kill)
@@ -125,9 +127,6 @@ class Node:
             await self._unless_stopped(bus.start(), slots.failure())
             await self._unless_stopped(bus.failure(), slots.failure())
             if bus.started.is_set():
-                if self._port is not None:
-                    # The workers still take what waits; the last of them to close it ends the listening.
-                    self._port.close()
                 await slots.stop()
         except SlotFailed as failure:
             if slots.serving:
@@ -153,7 +152,8 @@ class Node:
         assert self._bus is not None
         assert self._slots is not None
         worker = worker_id(self._id, slot, self._life, next(self._starts))
-        listening = self._port.descriptors if self._port is not None else ()
+        sockets = self._port.sockets(slot) if self._port is not None else ()
+        listening = tuple(each.fileno() for each in sockets)
         process = await WorkerProcess.start(worker, self._module, self._lock, self._tell_death, listening)
         log.info("worker started", extra={"fields": {"slot": slot, "worker": worker, "pid": process.pid}})
         try:
@@ -183,5 +183,19 @@ class Node:
 
     def _tell_death(self, worker: str) -> None:
         self._ended.append(worker)
+        self._drop_sockets(slot_of(worker))
         if self._control is not None:
             self._control.tell_death(worker)
+
+    def _give_up_sockets(self, slot: int) -> None:
+        """Its worker takes what waits and ends the listening: held by us, it would go on, for nobody."""
+        if self._port is not None:
+            self._port.drop(slot)
+
+    def _drop_sockets(self, number: int) -> None:
+        """Its worker is dead. If others serve, new connections go to them; else they wait for its successor."""
+        assert self._slots is not None
+        slot = self._slots.slots.get(number)
+        others = any(s.state is SlotState.SERVING for s in self._slots.slots.values() if s is not slot)
+        if slot is not None and slot.state is SlotState.SERVING and others:
+            self._give_up_sockets(number)

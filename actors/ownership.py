@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from actors.cancellation import end
 from actors.journal.port import JournalError, Tenure
 from actors.placement import Candidate, placement
 from actors.region import Region
@@ -111,10 +112,7 @@ class Ownership:
 
     async def stop(self) -> None:
         """Move nothing any more."""
-        tasks = [self._task, *self._moving.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._task, *self._moving.values())
 
     async def release_all(self) -> None:
         """Give up what is left, once all that was taken is answered."""

@@ -29,7 +29,9 @@ class Slots:
         settings: Settings,
         launch: Callable[[int], Awaitable[WorkerProcess]],
         announce: Callable[[Ready], object],
+        leaving: Callable[[int], object],
     ) -> None:
+        """``leaving`` is called with a slot's number before its worker begins to leave for good."""
         self.serving = False
         """All workers of the beginning were ready at the same time."""
         self.slots: dict[int, Slot] = {}
@@ -38,6 +40,7 @@ class Slots:
         self._settings = settings
         self._launch = launch
         self._announce = announce
+        self._leaving = leaving
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -53,7 +56,7 @@ class Slots:
             raise NotPossible(f"a node has 1 to {LIMIT} workers, not {count}")
         staying = sorted(number for number, slot in self.slots.items() if not slot.leaving)
         for number in staying[count:]:
-            self.slots[number].leave()
+            self._leave(self.slots[number])
         missing = count - len(staying)
         free = (number for number in range(2 * LIMIT) if number not in self.slots)
         for number in [next(free) for _ in range(missing)]:
@@ -65,7 +68,7 @@ class Slots:
             if slot.process is not None and slot.process.worker == worker:
                 if slot.leaving:
                     raise NotPossible(f"{worker} is leaving already")
-                slot.leave()
+                self._leave(slot)
                 return
         raise NotPossible(f"there is no worker {worker} on this node")
 
@@ -91,7 +94,7 @@ class Slots:
     async def stop(self) -> None:
         """Let all workers leave at once, and wait for them. Raises SlotFailed if one did not stop well."""
         for slot in self.slots.values():
-            slot.leave()
+            self._leave(slot)
         ends = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for end in ends:
             if isinstance(end, Exception) and not self._failure.done():
@@ -105,6 +108,10 @@ class Slots:
         if self._failure.done() and not self._failure.cancelled():
             # Told already, or nobody asked.
             self._failure.exception()
+
+    def _leave(self, slot: Slot) -> None:
+        self._leaving(slot.number)
+        slot.leave()
 
     def _begin(self, number: int) -> None:
         slot = self.slots[number] = Slot(number, self._settings, self._launch, self._ready)

@@ -20,8 +20,8 @@ TICK = 0.05
 """Seconds between two looks at the deadlines of requests; one timer for all costs less than one each."""
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
-AT_ONCE = 8
-"""Connections that are accepted in one turn: few, so that workers who share a socket share what comes."""
+AT_ONCE = 32
+"""Connections that are accepted in one turn of the loop."""
 PAUSE = 1.0
 """Seconds without accepting, when the process has no descriptors left."""
 SWEEP_TICKS = 5
@@ -49,21 +49,19 @@ class Listener:
         self.port = 0
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Listen on bound sockets, which other processes may share; they are closed in the end."""
+        """Listen on bound sockets, which the node may hold too; they are closed in the end."""
         self._loop = asyncio.get_running_loop()
         self._stamp()
         self._sockets = list(sockets)
         for listening in self._sockets:
             listening.setblocking(False)
-            # Its connections inherit this: those that still close must not keep the port from a successor.
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.listen(BACKLOG)
             self._loop.add_reader(listening, self._accept, listening)
         self.port = self._sockets[0].getsockname()[1]
         self._sweep = self._loop.create_task(self._sweeping(self._loop), name="gateway-sweep")
 
     def _accept(self, listening: socket.socket, most: int = AT_ONCE) -> None:
-        """Take some of the connections that wait; the rest is for others, or for the next turn."""
+        """Take some of the connections that wait; the rest is for the next turn."""
         for _ in range(most):
             try:
                 accepted, _ = listening.accept()
@@ -162,7 +160,7 @@ class Listener:
         self.draining = True
         for listening in self._sockets:
             self._loop.remove_reader(listening)
-            # They would be reset, if nobody else listens here any more.
+            # They would be reset, if nobody listens here after us.
             self._accept(listening, BACKLOG)
             listening.close()
         now = self._loop.time()

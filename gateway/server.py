@@ -92,7 +92,10 @@ class Gateway:
         be listened on them."""
         if self._clock is None:
             self._clock = asyncio.get_running_loop().time
-        self._listener.start(sockets or SharedPort(address.parse(self._settings.bind)).sockets)
+        if not sockets:
+            with SharedPort(address.parse(self._settings.bind)) as port:
+                sockets = [each.dup() for each in port.sockets(0)]
+        self._listener.start(sockets)
 
     def drain(self) -> None:
         """Stop being ready, take no new connections and end those there are after their next answer."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from actors.cancellation import end
 from actors.control import subjects
 from actors.control.facts import NodeFacts, SlotFacts
 from actors.control.messages import Ask, Done, Drain, Failed, NodeStatus, Reply, Restart, Scale, Status
@@ -73,8 +74,7 @@ class NodeControl:
             async with asyncio.timeout(AGAIN):
                 while self._untold and not self._task.done():  # noqa: ASYNC110 - a publish, or the bus is away
                     await asyncio.sleep(0.005)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def _run(self) -> None:
         # It takes a third of a second to load; on a thread, so that signals are heard meanwhile.

@@ -15,6 +15,7 @@ import nats.js.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from actors.cancellation import end
 from actors.control import subjects
 from actors.fabric.connection import Connection, Unreachable
 
@@ -93,9 +94,7 @@ class Pins:
         """Hear of pins no more."""
         if self._link_changed in self._connection.on_change:
             self._connection.on_change.remove(self._link_changed)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         if self._subscription is not None:
             await self._subscription.unsubscribe()
 

@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import StorageType
 
+from actors.cancellation import end
 from actors.fabric.connection import Connection, Unreachable
 from actors.fabric.members import MEMBER_BYTES, SILENCE, Member, State, Unreadable, View, decode, encode
 from actors.lease import Lease
@@ -174,9 +175,7 @@ class Membership:
             self._connection.on_change.remove(self._link_changed)
         if self._timer is not None:
             self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         for subscription in self._subscriptions:
             await subscription.unsubscribe()
         self._lease.until = float("-inf")

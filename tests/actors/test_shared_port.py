@@ -1,6 +1,5 @@
 """The port is for this node's workers, and for nobody else."""
 
-import os
 import socket
 from contextlib import ExitStack
 
@@ -20,25 +19,53 @@ def stranger(address: Address) -> socket.socket:
     return listening
 
 
-def worker(port: SharedPort) -> socket.socket:
+def worker(port: SharedPort, slot: int = 0) -> socket.socket:
     """What a worker makes of the descriptor that it inherits."""
-    (descriptor,) = port.descriptors
-    listening = socket.socket(fileno=os.dup(descriptor))
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    (inherited,) = port.sockets(slot)
+    listening = inherited.dup()
     listening.listen(64)
     return listening
 
 
-def test_a_connection_that_one_worker_leaves_behind_is_taken_by_another() -> None:
+def accepted(stack: ExitStack, listening: socket.socket) -> list[socket.socket]:
+    """All connections that wait."""
+    listening.setblocking(False)
+    found: list[socket.socket] = []
+    while True:
+        try:
+            found.append(stack.enter_context(listening.accept()[0]))
+        except BlockingIOError:
+            return found
+
+
+def test_slots_share_the_port_and_get_every_connection() -> None:
     with SharedPort(parse("127.0.0.1:0")) as port, ExitStack() as stack:
         assert port.address.port > 0
-        leaving, staying = worker(port), stack.enter_context(worker(port))
+        workers = [stack.enter_context(worker(port, slot)) for slot in range(3)]
+        for _ in range(30):
+            stack.enter_context(socket.create_connection(port.address, timeout=5))
+        assert sum(len(accepted(stack, each)) for each in workers) == 30
+
+
+def test_a_connection_that_a_worker_leaves_behind_is_taken_by_its_successor() -> None:
+    with SharedPort(parse("127.0.0.1:0")) as port, ExitStack() as stack:
+        leaving = worker(port)
         clients = [stack.enter_context(socket.create_connection(port.address, timeout=5)) for _ in range(30)]
         leaving.close()
         for client in clients:
             client.sendall(b"x")
-        accepted = [stack.enter_context(staying.accept()[0]) for _ in clients]
-        assert [each.recv(1) for each in accepted] == [b"x"] * 30
+        successor = stack.enter_context(worker(port))
+        assert [each.recv(1) for each in accepted(stack, successor)] == [b"x"] * 30
+
+
+def test_a_slot_that_is_dropped_gets_no_connection_any_more() -> None:
+    with SharedPort(parse("127.0.0.1:0")) as port, ExitStack() as stack:
+        staying = stack.enter_context(worker(port, 0))
+        worker(port, 1).close()
+        port.drop(1)
+        for _ in range(30):
+            stack.enter_context(socket.create_connection(port.address, timeout=5))
+        assert len(accepted(stack, staying)) == 30
 
 
 def test_nobody_is_let_in_before_a_worker_listens() -> None:
@@ -65,8 +92,8 @@ def test_a_port_is_held_while_no_worker_listens() -> None:
 def test_a_port_is_free_again_though_its_connections_still_close() -> None:
     with SharedPort(parse("127.0.0.1:0")) as port, worker(port) as listening:
         client = socket.create_connection(port.address)
-        accepted, _ = listening.accept()
-        accepted.close()
+        taken, _ = listening.accept()
+        taken.close()
         assert client.recv(1) == b""
         client.close()
     with SharedPort(port.address) as again:

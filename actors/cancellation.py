@@ -1,0 +1,31 @@
+"""Ending tasks that may miss the first word of it."""
+
+import asyncio
+import logging
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+AGAIN = 0.1
+"""Seconds between two words."""
+ATTEMPTS = 20
+
+
+async def end(*tasks: "asyncio.Task[Any] | None") -> None:
+    """Cancel these tasks, again and again until they are done, and keep what they raise to themselves.
+
+    Before Python 3.12 ``asyncio.wait_for`` drops a cancellation that arrives in the same turn of the loop as
+    its result, and nats-py swallows some too: a task that goes round in a loop would then go on for ever, and
+    whoever waits for it with it."""
+    going = {task for task in tasks if task is not None}
+    for _ in range(ATTEMPTS):
+        for task in going:
+            task.cancel()
+        if going:
+            done, going = await asyncio.wait(going, timeout=AGAIN)
+            for task in done:
+                if not task.cancelled() and (error := task.exception()) is not None:
+                    log.debug("a task ended with an error", exc_info=error)
+        if not going:
+            return
+    log.error("tasks do not end", extra={"fields": {"tasks": [task.get_name() for task in going]}})
