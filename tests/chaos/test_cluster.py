@@ -15,6 +15,8 @@ from tests.chaos.conftest import Tell
 from tests.chaos.load import Plan
 
 MINUTES = 10.0
+PATIENT = "node.hang_seconds=60"
+"""One node lets a stopped worker come back, whose late word must be void; the others end it."""
 SNAPSHOTS = "entities.snapshot_every=10"
 
 
@@ -73,7 +75,7 @@ async def test_no_promise_is_broken_in_ten_minutes_of_mishaps(tmp_path: Path, se
         grown = branches(tmp_path, tell)
         if grown is not None:
             stack.enter_context(closing(grown))
-        async with clustered(tmp_path, (2, 2, 2), SNAPSHOTS, branches=grown) as cluster:
+        async with clustered(tmp_path, (2, 2, 2), SNAPSHOTS, first=[PATIENT], branches=grown) as cluster:
             trial = Trial(cluster, plan)
             mishaps = Mishaps(cluster, trial.chronicle, trial.rng, short=False)
             end = trial.history.now() + MINUTES * 60

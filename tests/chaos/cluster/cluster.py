@@ -136,9 +136,15 @@ async def end(node: Node) -> int | None:
 
 @asynccontextmanager
 async def clustered(
-    folder: Path, workers: Sequence[int], *settings: str, branches: Branches | None = None
+    folder: Path,
+    workers: Sequence[int],
+    *settings: str,
+    first: Sequence[str] = (),
+    branches: Branches | None = None,
 ) -> AsyncIterator[Cluster]:
-    """A node for each number of ``workers``, all serving; all gone at the end, whatever happens."""
+    """A node for each number of ``workers``, all serving; all gone at the end, whatever happens.
+
+    ``first``: settings that only the first node has."""
     place: Place = branches.stem if branches is not None else Place()
     with ExitStack() as stack:
         nats = Nats(folder, place)
@@ -154,6 +160,6 @@ async def clustered(
         stack.callback(kill_all)
         await asyncio.gather(nats.start(), postgres.start())
         for number, count in enumerate(workers):
-            cluster.add("abcdefgh"[number], count).launch()
+            cluster.add("abcdefgh"[number], count, *(first if number == 0 else ())).launch()
         await asyncio.gather(*(node.ready() for node in cluster.nodes))
         yield cluster

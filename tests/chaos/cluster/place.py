@@ -20,6 +20,8 @@ from tests.chaos.cluster.process import Process, children
 
 CLONE_NEWNET = 0x40000000
 LOWEST_PORT = 20_000
+_given: set[int] = set()
+"""Ports that were drawn in this run: a server that has not begun yet must not lose its own to the next."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -37,11 +39,14 @@ def free_port(host: str = "127.0.0.1") -> int:
     dice = random.SystemRandom()
     for _ in range(100):
         port = dice.randrange(LOWEST_PORT, max(ephemeral, LOWEST_PORT + 1_000))
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind((host, port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise OSError("no port is free")
 
