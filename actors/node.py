@@ -193,7 +193,7 @@ class Node:
             self._port.drop(slot)
 
     def _drop_sockets(self, number: int) -> None:
-        """Its worker is dead. If others serve, new connections go to them; else they wait for its successor."""
+        """Its worker is dead. If others serve, new connections go to them; else they wait for its heir."""
         assert self._slots is not None
         slot = self._slots.slots.get(number)
         others = any(s.state is SlotState.SERVING for s in self._slots.slots.values() if s is not slot)

@@ -22,6 +22,8 @@ from nats.aio.client import Client, Server
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from actors.cancellation import end
+
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 2.0
@@ -134,9 +136,7 @@ class Connection:
                 await self.settle(CLOSE_SECONDS)
         except (TimeoutError, Unreachable):
             logger.warning("the bus did not take what was left", extra={"fields": {"bus": self._name}})
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         await self._close_client()
         self._changed(False)
 
