@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from actors.journal.port import Row
 from actors.region import shard_of
 from tests.chaos.cluster.cluster import Cluster, clustered, end
@@ -80,6 +82,7 @@ async def seat_of(cluster: Cluster, node: Node) -> str:
     )
 
 
+@pytest.mark.chaos
 async def test_what_was_decided_after_the_shard_had_moved_is_refused(tmp_path: Path) -> None:
     async with clustered(tmp_path, (1, 1), CONTEXTS, PATIENT) as cluster:
         assert await cluster.settled(20.0)

@@ -272,28 +272,35 @@ async def test_a_server_that_becomes_read_only_is_left_and_taken_again_when_it_i
 ) -> None:
     claim = await warmed(journal)
     assert await journal.feed(1, 0, 10) == [FIRST]
+    await read_only(server, context, "on")
+    try:
+        for _ in range(2):
+            with pytest.raises(JournalUnavailable):
+                await journal.append([SECOND], {1: claim.epoch})
+            with pytest.raises(JournalUnavailable):
+                await journal.claim([1], "a")
+            # It may be the one that was left behind by a failover: what it says is not believed.
+            with pytest.raises(JournalUnavailable):
+                await journal.feed(1, 0, 10)
+    finally:
+        await read_only(server, context, "off")
+    assert await journal.append([SECOND], {1: claim.epoch}) == frozenset()
+    assert await journal.feed(1, 0, 10) == [FIRST, SECOND]
+
+
+async def read_only(server: Server, context: str, value: str) -> None:
+    """For every session of the server. A new one begins with the value only after all others were told."""
     async with connected(server, context) as direct:
-        await read_only(direct, "on")
-        try:
-            for _ in range(2):
-                with pytest.raises(JournalUnavailable):
-                    await journal.append([SECOND], {1: claim.epoch})
-                with pytest.raises(JournalUnavailable):
-                    await journal.claim([1], "a")
-                # It may be the one that was left behind by a failover: what it says is not believed.
-                with pytest.raises(JournalUnavailable):
-                    await journal.feed(1, 0, 10)
-        finally:
-            await read_only(direct, "off")
-        assert await journal.append([SECOND], {1: claim.epoch}) == frozenset()
-        assert await journal.feed(1, 0, 10) == [FIRST, SECOND]
+        await direct.execute("SET default_transaction_read_only = off")
+        await direct.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        await direct.execute("SELECT pg_reload_conf()")
 
+    async def is_so() -> bool:
+        async with connected(server, context) as fresh:
+            shown: str = await fresh.fetchval("SHOW default_transaction_read_only")
+            return shown == value
 
-async def read_only(connection: object, value: str) -> None:
-    """For every session of the server, once the connection of the test itself has heard of it."""
-    await connection.execute("SET default_transaction_read_only = off")  # type: ignore[attr-defined]
-    await connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")  # type: ignore[attr-defined]
-    await connection.execute("SELECT pg_reload_conf()")  # type: ignore[attr-defined]
+    await until(is_so)
 
 
 async def test_a_cancelled_call_leaves_no_connection_in_the_middle_of_something(
