@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,8 @@ import msgspec
 from gateway.booking_client import BookingClient, Outcome
 from gateway.calendar_items import Occurrence
 from tests.acceptance.theatre import SPACE, ask_file, journal_of, reservation
-from tests.gateway.running import Running, butai, running
+from tests.chaos.cluster.cluster import clustered
+from tests.gateway.running import butai, running
 
 SPACES = [f"s{number}" for number in range(12)]
 
@@ -22,8 +23,8 @@ SPACES = [f"s{number}" for number in range(12)]
 class Load:
     """Clients that begin a connection for each request, as curl does, and never try again."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, urls: Sequence[str]) -> None:
+        self.urls = urls
         self.statuses: Counter[int] = Counter()
         self.failed: list[str] = []
         self.without_advice = 0
@@ -39,8 +40,9 @@ class Load:
                 space = SPACES[(client + number) % len(SPACES)]
                 body = reservation(number * 8 + client)
                 try:
+                    url = self.urls[number % len(self.urls)]
                     async with session.post(
-                        f"{self.url}/booking/spaces/{space}/reservations", json=body
+                        f"{url}/booking/spaces/{space}/reservations", json=body
                     ) as answer:
                         await answer.read()
                         self.statuses[answer.status] += 1
@@ -71,13 +73,15 @@ async def book(url: str, space: str, stop: asyncio.Event) -> Counter[Outcome]:
 
 
 @asynccontextmanager
-async def under_load(node: Running) -> AsyncIterator[Load]:
+async def under_load(*urls: str) -> AsyncIterator[Load]:
     """Six plain clients and two bundled ones, from before the body until after it; none may fail."""
-    for space in SPACES:
-        assert node.call("POST", f"/booking/spaces/{space}", SPACE)[0] in (200, 201)
-    load, stop = Load(node.url), asyncio.Event()
+    async with aiohttp.ClientSession() as session:
+        for space in SPACES:
+            async with session.post(f"{urls[0]}/booking/spaces/{space}", json=SPACE) as opened:
+                assert opened.status in (200, 201)
+    load, stop = Load(urls), asyncio.Event()
     plain = [asyncio.create_task(load.run(client, stop)) for client in range(6)]
-    bundled = [asyncio.create_task(book(node.url, space, stop)) for space in SPACES[:2]]
+    bundled = [asyncio.create_task(book(urls[-1], space, stop)) for space in SPACES[:2]]
     try:
         await asyncio.sleep(0.3)
         yield load
@@ -93,9 +97,8 @@ async def under_load(node: Running) -> AsyncIterator[Load]:
     assert load.statuses[201] > 100
 
 
-def stored(folder: Path) -> Counter[str]:
-    """How often each reservation is in the journal, as ``space/reservation``."""
-    rows = ask_file(journal_of(folder, "booking"), "SELECT id, data FROM events WHERE type = 'Reserved'")
+def reserved(rows: Iterable[tuple[str, bytes]]) -> Counter[str]:
+    """How often each reservation was made, as ``space/reservation``, by the events of that kind."""
     return Counter(f"{id}/{msgspec.msgpack.decode(data)['reservation']}" for id, data in rows)
 
 
@@ -109,7 +112,7 @@ async def operate(folder: Path, *command: str) -> dict[str, object]:
 
 async def test_nothing_fails_while_workers_are_replaced_added_and_taken_away(tmp_path: Path) -> None:
     with running(tmp_path, "--set", "workers=2") as node:
-        async with under_load(node) as load:
+        async with under_load(node.url) as load:
             first = await operate(tmp_path, "status")
             await operate(tmp_path, "rolling-restart")
             await operate(tmp_path, "scale", "3")
@@ -126,6 +129,23 @@ async def test_nothing_fails_while_workers_are_replaced_added_and_taken_away(tmp
     )
     assert len(after) == 2
     assert before.isdisjoint(after)
-    found = stored(tmp_path)
+    rows = ask_file(journal_of(tmp_path, "booking"), "SELECT id, data FROM events WHERE type = 'Reserved'")
+    found = reserved(rows)
+    assert set(found.values()) == {1}
+    assert set(load.accepted) <= set(found)
+
+
+async def test_nothing_fails_while_three_nodes_are_restarted_one_worker_after_the_other(
+    tmp_path: Path,
+) -> None:
+    async with clustered(tmp_path, (1, 1, 1)) as cluster:
+        async with under_load(*(node.url for node in cluster.nodes)) as load:
+            before = {worker["worker"] for worker in (await cluster.survey())["workers"]}
+            await cluster.operate("rolling-restart")
+            after = {worker["worker"] for worker in (await cluster.survey())["workers"]}
+        assert len(after) == 3
+        assert before.isdisjoint(after)
+        found = reserved((row.id, row.data) for row in await cluster.stored() if row.type == "Reserved")
+        await cluster.stop()
     assert set(found.values()) == {1}
     assert set(load.accepted) <= set(found)
