@@ -7,7 +7,6 @@ another worker must know whether anything was sent.
 """
 
 import asyncio
-import importlib.util
 import logging
 import random
 import ssl
@@ -68,8 +67,6 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         if self.credentials is not None:
             if not Path(self.credentials).is_file():
                 raise Unreachable(f"fabric.credentials: {self.credentials} is no file")
-            if importlib.util.find_spec("nkeys") is None:
-                raise Unreachable("fabric.credentials: needs the package nkeys, which is not installed")
             options["user_credentials"] = self.credentials
         if self.ca is not None or self.certificate is not None:
             try:
