@@ -57,9 +57,8 @@ class Cluster:
     async def scale(self, count: int, node: str | None, *, timeout: float) -> list[str]:  # noqa: ASYNC109
         """Have ``count`` workers, on one node or spread over all; the workers that then serve."""
         found = await self.survey()
-        nodes = [facts.node for facts in found.nodes if node is None or facts.node == node]
-        if not nodes:
-            raise NotDone(f"there is no node {node} in the cluster {self._name}")
+        # One that is named is asked, whether it was seen or not: without workers it may be late.
+        nodes = [node] if node is not None else [facts.node for facts in found.nodes]
         if count < len(nodes):
             raise NotDone(
                 f"{count} workers cannot be spread over {len(nodes)} nodes: state --node, or stop a node"
@@ -73,7 +72,7 @@ class Cluster:
             for facts in now.nodes:
                 if facts.trouble and facts.trouble != trouble.get(facts.node):
                     raise NotDone(f"node {facts.node}: {facts.trouble}")
-            return now.settled()
+            return {*nodes} <= {facts.node for facts in now.nodes} and now.settled()
 
         return _workers(await self._until(done, timeout, f"{count} workers"))
 

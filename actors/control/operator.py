@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 SECONDS = 2.0
 """How long to wait for answers that are due."""
+LATE = 0.25
+"""Seconds in which those may answer of whom it is not known that they are there."""
 QUIET = 0.3
 """Seconds without another answer after which none is expected, when it is not known who is there."""
 
@@ -112,8 +114,9 @@ class Operator:
         subscription = await self._connection.subscribe(inbox, answers.take)
         try:
             self._connection.publish(subjects.everyone(self._cluster), encode(Status()), reply=inbox)
-            end = time.monotonic() + seconds
-            while (left := end - time.monotonic()) > 0 and not answers.complete(expected):
+            began = time.monotonic()
+            # A node without workers is in nobody's list: it gets a moment, too.
+            while (left := began + (LATE if answers.complete(expected) else seconds) - time.monotonic()) > 0:
                 answers.news.clear()
                 try:
                     await asyncio.wait_for(answers.news.wait(), min(left, QUIET) if not expected else left)
