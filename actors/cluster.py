@@ -28,9 +28,9 @@ from actors.fabric.courier import Courier
 from actors.fabric.members import VERSION, Member
 from actors.fabric.membership import Membership
 from actors.identity import Identity
-from actors.lease import Lease
+from actors.lease import LEASE_SECONDS, Lease
 from actors.messages import Ask, Reason, Refused
-from actors.ownership import LEASE_SECONDS, Ownership
+from actors.ownership import Ownership
 from actors.region import Region
 from actors.routing import Router
 from actors.settings import EMBEDDED, Settings
@@ -92,8 +92,9 @@ class Cluster:
         except (OSError, TimeoutError, nats.errors.Error) as error:
             raise NotJoined(f"bus: {error or type(error).__name__}") from error
         self._refuse_strangers(journals)
+        members = Company(self.membership, identity, self._own_bus, self._loop.time)
         for name, region in self.regions.items():
-            await self._open_ownership(name, region)
+            await self._open_ownership(name, region, members)
         self.membership.on_gone.append(self.courier.worker_gone)
         self.membership.on_change.append(self._look_again)
         self._pins.on_change.append(self._look_again)
@@ -143,12 +144,11 @@ class Cluster:
         self._parts.push_async_callback(self._pins.close)
         await self._pins.open()
 
-    async def _open_ownership(self, name: str, region: Region) -> None:
+    async def _open_ownership(self, name: str, region: Region, members: Company) -> None:
         clock, worker = self._loop.time, self.identity.worker
         router = Router(name, worker, self.courier, region.tell, region.command_id, clock, AWAY)
         region.router = self.routers[name] = router
         subject = f"butai.{self.settings.cluster}.shards.{name}"
-        members = Company(self.membership, self.identity, self._own_bus, clock)
         ownership = Ownership(
             region,
             router,

@@ -2,6 +2,9 @@
 
 import math
 
+LEASE_SECONDS = 3.0
+"""How long after a heartbeat its sender may decide, and so how long after its last one it may be alive."""
+
 
 class Lease:
     """Until when this worker may decide (protocol, section 3), on the loop's clock in seconds.

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from actors.cancellation import end
 from actors.journal.port import JournalError, Tenure
+from actors.lease import LEASE_SECONDS
 from actors.placement import Candidate, placement
 from actors.region import Region
 from actors.routing import Router
@@ -23,7 +24,6 @@ from actors.shard import ShardState
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 3.0
 MARGIN_SECONDS = 0.5
 """For what clocks and networks add to a lease."""
 HANDOVER_SECONDS = 5.0

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from actors.lease import LEASE_SECONDS
+
 VERSION = 1
-SILENCE = 3.0
-"""Seconds without a heartbeat after which a member is gone: as long as its lease."""
 REMEMBERED = 4096
 """Ids of the dead that are known to be so; ids are never used again, and late heartbeats must not revive."""
 MEMBER_BYTES = 64 * 1024
@@ -77,7 +77,7 @@ def decode(data: bytes) -> Member:
 class View:
     """Times are this worker's own, monotonic, in seconds; the members' clocks do not matter."""
 
-    def __init__(self, silence: float = SILENCE) -> None:
+    def __init__(self, silence: float = LEASE_SECONDS) -> None:
         self._silence = silence
         self._members: dict[str, Member] = {}
         self._heard: dict[str, float] = {}

@@ -19,8 +19,8 @@ from nats.js.api import StorageType
 
 from actors.cancellation import end
 from actors.fabric.connection import Connection, Unreachable
-from actors.fabric.members import MEMBER_BYTES, SILENCE, Member, State, Unreadable, View, decode, encode
-from actors.lease import Lease
+from actors.fabric.members import MEMBER_BYTES, Member, State, Unreadable, View, decode, encode
+from actors.lease import LEASE_SECONDS, Lease
 from actors.placement import Candidate
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Membership:
         recheck: Callable[[], Awaitable[None]],
         clock: Callable[[], float],
         replicas: int = 1,
-        silence: float = SILENCE,
+        silence: float = LEASE_SECONDS,
         period: float = PERIOD,
     ) -> None:
         self.view = View(silence)

@@ -9,8 +9,9 @@ import pytest
 
 from actors import routing
 from actors.journal.port import JournalUnavailable, OutcomeUnknown
+from actors.lease import LEASE_SECONDS
 from actors.messages import Accepted, Answer, Shown
-from actors.ownership import LEASE_SECONDS, MARGIN_SECONDS
+from actors.ownership import MARGIN_SECONDS
 from tests.actors.cluster import Cluster, Worker
 from tests.actors.house import Add
 
