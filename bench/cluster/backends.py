@@ -14,7 +14,8 @@ import asyncpg
 from actors.fabric.server import ServerFailed as NoServer
 from actors.fabric.server import binary
 from bench.served import START, STOP, ServerFailed
-from tests.actors.journal.postgres.server import Server, free_port
+from tests.actors.journal.postgres.server import Server
+from tests.ports import free_port
 
 DURABLE = {"fsync": "on", "autovacuum": "on", "shared_buffers": "128MB"}
 """Beside what tests use: a commit is on the disk when it is acknowledged."""

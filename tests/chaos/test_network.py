@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.cluster.place import Branches, Impossible, Namespace, free_port
+from tests.chaos.cluster.place import Branches, Impossible, Namespace
 from tests.chaos.cluster.process import eventually
 from tests.chaos.cluster.servers import Nats
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.cluster.place import LOWEST_PORT, free_port
 from tests.chaos.cluster.process import Held, Process, Tree, children, eventually
 from tests.gateway.running import alive
+from tests.ports import LOWEST_PORT, free_port
 
 PARENT = """
 import subprocess, sys, time

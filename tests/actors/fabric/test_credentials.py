@@ -14,8 +14,8 @@ import pytest
 
 from actors.fabric.connection import Access, Msg, Unreachable, connect
 from actors.fabric.server import binary
-from tests.chaos.cluster.place import free_port
 from tests.chaos.cluster.process import Process, eventually
+from tests.ports import free_port
 
 
 def key(kind: int) -> Any:

@@ -10,10 +10,11 @@ from typing import Any
 
 from actors.journal.port import Row
 from tests.chaos.cluster.node import BUTAI, ENVIRONMENT, Node
-from tests.chaos.cluster.place import Branches, Place, free_port
+from tests.chaos.cluster.place import Branches, Place
 from tests.chaos.cluster.process import Process
 from tests.chaos.cluster.servers import Nats, Postgres
 from tests.chaos.stored import stored_in_postgres
+from tests.ports import free_port
 
 NAME = "chaos"
 STOP_SECONDS = 40.0

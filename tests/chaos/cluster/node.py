@@ -8,9 +8,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.cluster.place import Place, free_port
+from tests.chaos.cluster.place import Place
 from tests.chaos.cluster.process import Process, children, eventually
 from tests.gateway.running import CLEAN, command_line
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 BUTAI = (sys.executable, "-m", "gateway.command_line")

@@ -10,8 +10,9 @@ from pathlib import Path
 from actors.fabric.envelope import SIZE
 from actors.fabric.server import binary
 from tests.actors.journal.postgres.server import Server
-from tests.chaos.cluster.place import Place, free_port
+from tests.chaos.cluster.place import Place
 from tests.chaos.cluster.process import LOOK_SECONDS, Process
+from tests.ports import free_port
 
 READY_SECONDS = 30.0
 

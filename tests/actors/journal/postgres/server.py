@@ -7,13 +7,14 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+
+from tests.ports import free_port
 
 MAJOR_FOLDER = "pginstall18"
 START_SECONDS = 60.0
@@ -36,14 +37,6 @@ def program(name: str) -> str:
     assert found is not None
     assert found.origin is not None
     return str(Path(found.origin).parent / MAJOR_FOLDER / "bin" / name)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _end_with_parent() -> None:

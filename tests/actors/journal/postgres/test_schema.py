@@ -10,8 +10,9 @@ from actors.journal.port import Corrupted, JournalUnavailable
 from actors.journal.postgres import PostgresJournal
 from actors.settings import JournalSettings
 from tests.actors.journal.conformance import row
-from tests.actors.journal.postgres.server import Server, free_port
+from tests.actors.journal.postgres.server import Server
 from tests.actors.journal.postgres.waiting import connected
+from tests.ports import free_port
 
 
 async def test_workers_that_start_at_once_make_one_journal(server: Server, context: str) -> None:
