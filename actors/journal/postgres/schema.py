@@ -2,8 +2,7 @@
 
 import asyncpg
 
-from actors.journal.port import Corrupted
-from actors.journal.postgres.statements import migrations
+from actors.journal.postgres.statements import migrations_after
 
 MIGRATION_SECONDS = 60.0
 """For one migration at most, once it has the lock."""
@@ -21,16 +20,9 @@ async def prepare(connection: asyncpg.Connection, context: str, shards: int) -> 
         )
         await connection.execute(f"SET LOCAL statement_timeout = {int(MIGRATION_SECONDS * 1000)}")
         version = await _version(connection, context)
-        known = migrations()
-        if version > known[-1][0]:
-            raise Corrupted(
-                f"the journal has schema version {version}, this program knows up to {known[-1][0]}: "
-                "use a newer program"
-            )
-        for number, name, text in known:
-            if number > version:
-                await connection.execute(text, timeout=MIGRATION_SECONDS + 1)
-                await connection.execute("INSERT INTO migrations VALUES ($1, $2)", number, name)
+        for number, name, text in migrations_after(version):
+            await connection.execute(text, timeout=MIGRATION_SECONDS + 1)
+            await connection.execute("INSERT INTO migrations VALUES ($1, $2)", number, name)
         if version == 0:
             await connection.execute(
                 "INSERT INTO shards SELECT n, 0, '' FROM generate_series(0, $1::integer - 1) AS n", shards

@@ -6,9 +6,9 @@ from typing import Any
 
 import apsw
 
-from actors.journal.port import Corrupted, JournalUnavailable
+from actors.journal.port import JournalUnavailable
 from actors.journal.sqlite.failures import failure
-from actors.journal.sqlite.statements import migrations, sql
+from actors.journal.sqlite.statements import migrations_after, sql
 from actors.journal.sqlite.turn import Turn
 
 _POLL_SECONDS = 0.0005
@@ -90,16 +90,9 @@ def _migrate(connection: apsw.Connection, shards: int) -> None:
         "(version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL)"
     )
     [(version,)] = select(connection, "SELECT ifnull(max(version), 0) FROM migrations")
-    known = migrations()
-    if version > known[-1][0]:
-        raise Corrupted(
-            f"the journal has schema version {version}, this program knows up to {known[-1][0]}: "
-            "use a newer program"
-        )
-    for number, name, text in known:
-        if number > version:
-            connection.execute(text)
-            connection.execute("INSERT INTO migrations VALUES (?, ?, datetime('now'))", (number, name))
+    for number, name, text in migrations_after(version):
+        connection.execute(text)
+        connection.execute("INSERT INTO migrations VALUES (?, ?, datetime('now'))", (number, name))
     if version == 0:
         connection.execute("INSERT INTO journal (one, shards) VALUES (1, ?)", (shards,))
 

@@ -1,9 +1,9 @@
 """The SQL of ``actors/journal/sql``, by file name."""
 
 from functools import cache
-from importlib.resources import files
 
 from actors.journal.port import Row
+from actors.journal.sql_files import SqlFiles
 
 ROWS_PER_STATEMENT = 512
 """Beyond this a statement is too long for the cache of prepared ones, and twice as slow per row."""
@@ -12,16 +12,9 @@ _SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256
 COLUMNS = len(Row._fields)
 
 
-@cache
-def sql(name: str) -> str:
-    """The text of ``<name>.sql``."""
-    return (files("actors.journal") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def migrations() -> list[tuple[int, str, str]]:
-    """(number, file name, SQL) of every migration, in order."""
-    found = [f for f in (files("actors.journal") / "sql").iterdir() if f.name[:4].isdigit()]
-    return sorted((int(f.name[:4]), f.name, f.read_text(encoding="utf-8")) for f in found)
+_files = SqlFiles("actors.journal")
+sql = _files.text
+migrations_after = _files.migrations_after
 
 
 @cache
