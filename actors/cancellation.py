@@ -1,7 +1,8 @@
-"""Ending tasks that may miss the first word of it."""
+"""Waiting for the first of several, and ending tasks that may miss the first word of it."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -29,3 +30,15 @@ async def end(*tasks: "asyncio.Task[Any] | None") -> None:
         if not going:
             return
     log.error("tasks do not end", extra={"fields": {"tasks": [task.get_name() for task in going]}})
+
+
+async def first(*waits: Awaitable[Any], seconds: float | None = None) -> "set[asyncio.Task[Any]]":
+    """Wait until one of these is done, or for so long; the others are given up. Those that are done."""
+    tasks: list[asyncio.Task[Any]] = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return done

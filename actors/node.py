@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from actors import address
+from actors.cancellation import first
 from actors.control.node import NodeControl
 from actors.identity import Assignment, Identity, new_life, node_id, slot_of, worker_id
 from actors.journal.data_directory import DataDirectory
@@ -137,15 +138,8 @@ class Node:
 
     async def _unless_stopped(self, *waits: Coroutine[Any, Any, object]) -> None:
         """Wait for the first of these, or for a request to stop; what it raises is raised."""
-        tasks = [asyncio.create_task(wait) for wait in (self._stop.wait(), *waits)]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        for done in await first(self._stop.wait(), *waits):
+            done.result()
 
     async def _launch(self, slot: int) -> WorkerProcess:
         """Start a process, and assign it when the bus is there."""

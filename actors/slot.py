@@ -11,9 +11,9 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Any
 
 from actors import restarts
+from actors.cancellation import first
 from actors.reports import Ready
 from actors.settings import Settings
 from actors.worker_process import WorkerProcess, WorkerRefused, describe
@@ -115,7 +115,7 @@ class Slot:
             "worker died", extra={"fields": {"slot": self.number, "reason": reason, "restart_in": pause}}
         )
         self.state = SlotState.PAUSING
-        await _first(self._leave.wait(), seconds=pause)
+        await first(self._leave.wait(), seconds=pause)
 
     async def _live(self) -> str:
         """One worker's life, and those of its replacements; the reason of the death in one line."""
@@ -128,7 +128,7 @@ class Slot:
             while reason is None:
                 limit = self._settings.node.hang_seconds
                 hung = asyncio.ensure_future(process.hangs(limit))
-                await _first(process.ended(), self._leave.wait(), self._replace_it.wait(), hung)
+                await first(process.ended(), self._leave.wait(), self._replace_it.wait(), hung)
                 if not process.lives:
                     return await process.ended()
                 if hung.done() and not hung.cancelled():
@@ -148,7 +148,7 @@ class Slot:
     async def _until_ready(self, process: WorkerProcess) -> str | None:
         """None when it serves or is to leave, else why it does not."""
         limit = self._settings.node.start_seconds
-        await _first(process.ready(), self._leave.wait(), seconds=limit)
+        await first(process.ready(), self._leave.wait(), seconds=limit)
         if process.served is not None:
             self.served = True
             self._ready(self, process, process.served)
@@ -196,14 +196,3 @@ class Slot:
         # Before a worker handles SIGTERM it has served nobody, and the signal simply ends it.
         if status not in (0, -signal.SIGTERM):
             raise SlotFailed(f"the worker did not stop well: {describe(status)}")
-
-
-async def _first(*waits: Awaitable[Any], seconds: float | None = None) -> None:
-    """Wait until one of these is done, or for so long; the others are given up."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
