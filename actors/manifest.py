@@ -14,7 +14,21 @@ from typing import Any
 
 import msgspec
 
-from contexts.vocabulary import Aggregate, Call, Command, CommandRoute, Context, Event, Get, Rejection
+from actors.views.declaration import DeclarationError, ViewManifest, check_names, read_view
+from contexts.vocabulary import (
+    Aggregate,
+    Call,
+    Command,
+    CommandRoute,
+    Context,
+    Event,
+    Find,
+    Get,
+    Inquiry,
+    Query,
+    Rejection,
+    View,
+)
 
 
 class ManifestError(Exception):
@@ -42,6 +56,7 @@ class ContextManifest(msgspec.Struct, frozen=True):
 
     context: Context
     aggregates: dict[str, AggregateManifest]
+    views: dict[str, ViewManifest] = {}
 
     @property
     def name(self) -> str:
@@ -89,9 +104,23 @@ def read(context: Context) -> ContextManifest:
             if command in owners:
                 raise ManifestError(f"{where}: {command.__name__} is also decided by {owners[command]!r}")
             owners[command] = aggregate.name
-    manifest = ContextManifest(context=context, aggregates=aggregates)
+    manifest = ContextManifest(context=context, aggregates=aggregates, views=_read_views(context, aggregates))
     _check_routes(manifest)
     return manifest
+
+
+def _read_views(context: Context, aggregates: dict[str, AggregateManifest]) -> dict[str, ViewManifest]:
+    all_events = {name: aggregate.events for name, aggregate in aggregates.items()}
+    where = f"context {context.name!r}"
+    try:
+        check_names(context.views)
+        views = {}
+        for view in context.views:
+            where = f"context {context.name!r}, view {view.name!r}"
+            views[view.name] = read_view(view, all_events)
+    except DeclarationError as error:
+        raise ManifestError(f"{where}: {error}") from error
+    return views
 
 
 def _read_aggregate(aggregate: Aggregate[Any], where: str) -> AggregateManifest:
@@ -176,6 +205,8 @@ def _check_routes(manifest: ContextManifest) -> None:
         taken.add(shape)
         if isinstance(route, CommandRoute):
             _check_command_route(manifest, route, parameters, where)
+        elif isinstance(route, Find):
+            _check_find_route(manifest, route, parameters, where)
         elif isinstance(route, Get):
             _check_query_route(manifest, route, parameters, where)
         else:
@@ -200,14 +231,58 @@ def _check_command_route(
 
 
 def _check_query_route(manifest: ContextManifest, route: Get, parameters: list[str], where: str) -> None:
-    if route.source not in manifest.context.aggregates:
-        raise ManifestError(f"{where}: {route.source!r} is not an aggregate of this context")
-    _check_identity(route.source.name, parameters, where)
+    source = route.source
+    if isinstance(source, View | Inquiry):
+        if route.part is not None:
+            raise ManifestError(f"{where}: 'part' is for aggregates")
+        if isinstance(source, Inquiry):
+            _check_question(manifest, source, parameters, where)
+        else:
+            _check_view(manifest, source, where)
+            if not parameters:
+                raise ManifestError(f"{where}: the path has no parameter that names a document")
+        return
+    if source not in manifest.context.aggregates:
+        raise ManifestError(f"{where}: {source!r} is not an aggregate of this context")
+    _check_identity(source.name, parameters, where)
     others = len(parameters) - 1
     if route.part is None and others:
-        raise ManifestError(f"{where}: parameters beside {{{route.source.name}}} need a 'part'")
+        raise ManifestError(f"{where}: parameters beside {{{source.name}}} need a 'part'")
     if route.part is not None and len(inspect.signature(route.part).parameters) != others + 1:
         raise ManifestError(f"{where}: part takes the state and {others} parameter(s)")
+
+
+def _check_find_route(manifest: ContextManifest, route: Find, parameters: list[str], where: str) -> None:
+    view = _check_view(manifest, route.view, where)
+    columns = {column.name for column in view.shape.columns}
+    for parameter in parameters:
+        if parameter not in columns:
+            raise ManifestError(f"{where}: {{{parameter}}} is no indexed field of view {view.name!r}")
+    if route.sort is not None and route.sort.removeprefix("-") not in columns:
+        raise ManifestError(f"{where}: sort {route.sort!r} is no indexed field of view {view.name!r}")
+
+
+def _check_view(manifest: ContextManifest, view: View[Any], where: str) -> ViewManifest:
+    if view not in manifest.context.views:
+        raise ManifestError(f"{where}: {view!r} is not a view of this context")
+    return manifest.views[view.name]
+
+
+def _check_question(manifest: ContextManifest, answer: Inquiry, parameters: list[str], where: str) -> None:
+    fields = {field.encode_name for field in msgspec.structs.fields(question_of(answer, where))}
+    for parameter in parameters:
+        if parameter not in fields:
+            raise ManifestError(f"{where}: {{{parameter}}} is no field of the question")
+    _hints(answer.answer, where)
+
+
+def question_of(answer: Inquiry, where: str) -> type[Query]:
+    """The type of the question, from the annotation of ``reads``; raises ManifestError."""
+    names = list(inspect.signature(answer.reads).parameters)
+    question = _hints(answer.reads, where).get(names[0]) if len(names) == 1 else None
+    if not (isinstance(question, type) and issubclass(question, Query)):
+        raise ManifestError(f"{where}: reads takes one parameter, annotated with a subclass of Query")
+    return question
 
 
 def _check_identity(aggregate: str, parameters: list[str], where: str) -> None:

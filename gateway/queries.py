@@ -10,7 +10,7 @@ import msgspec
 
 from actors.manifest import ContextManifest, path_parameters
 from actors.messages import Absent, Answer, Ask, Refused, Shown
-from contexts.vocabulary import Get
+from contexts.vocabulary import Aggregate, Get
 from gateway.conditions import check_match, not_modified
 from gateway.exchange import Exchange
 from gateway.header_names import IF_MATCH, IF_NONE_MATCH
@@ -34,6 +34,7 @@ class StateEndpoint:
     limited = True
 
     def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
+        assert isinstance(route.source, Aggregate)
         self.route = route
         self.manifest = manifest
         self.aggregate = manifest.aggregates[route.source.name]
@@ -99,6 +100,7 @@ class HistoryEndpoint:
     limited = True
 
     def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
+        assert isinstance(route.source, Aggregate)
         self.route = route
         self.manifest = manifest
         self.aggregate = manifest.aggregates[route.source.name]

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from actors import address
 from actors.settings import GatewaySettings
 from actors.shared_port import SharedPort
-from contexts.vocabulary import CommandRoute
+from contexts.vocabulary import Aggregate, CommandRoute, Get
 from gateway import docs
 from gateway.commands import CommandEndpoint
 from gateway.deadline import wait_preference
@@ -112,6 +112,8 @@ class Gateway:
                 command = CommandEndpoint(region, manifest, route, self._settings)
                 self.operations.append(command)
                 self._add(route.method, command.template, command)
+                continue
+            if not isinstance(route, Get) or not isinstance(route.source, Aggregate):
                 continue
             state = StateEndpoint(region, manifest, route)
             self.operations.append(state)

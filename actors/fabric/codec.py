@@ -13,7 +13,7 @@ from actors.fabric.envelope import Kind, WireAnswer, WireAsk, WirePrincipal
 from actors.journal.codec import encode_event
 from actors.manifest import ContextManifest
 from actors.messages import Absent, Accepted, Answer, Ask, Reason, Refused, Rejected, Shown
-from contexts.vocabulary import ANONYMOUS, Command, Event, Get, Principal, Rejection, Value
+from contexts.vocabulary import ANONYMOUS, Aggregate, Command, Event, Get, Principal, Rejection, Value
 
 PATIENCE = 3_600_000
 """Milliseconds a deadline may be away at most."""
@@ -45,7 +45,7 @@ class EnvelopeCodec:
                     {kind.__name__: kind for kind in found.rejections},
                 )
             for route in manifest.context.routes:
-                if isinstance(route, Get) and route.part is not None:
+                if isinstance(route, Get) and route.part is not None and isinstance(route.source, Aggregate):
                     name = route.source.name
                     self._aggregates[context, name].parts[route.path] = route.part
                     self._paths[context, name, route.part] = route.path
