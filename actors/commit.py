@@ -72,7 +72,7 @@ class Committer:
         self._wake = asyncio.Event()
         self._woken = False
         self._closing = False
-        self.on_commit: Callable[[Sequence[Row]], None] | None = None
+        self.on_commit: list[Callable[[Sequence[Row]], None]] = []
         """Called with the rows of each commit, after its answers: views and the bus wake here."""
         self.commits = 0
         self.events = 0
@@ -230,8 +230,8 @@ class Committer:
         for row in rows:
             shards[row.shard].committed = row.seq
         batch.answer()
-        if self.on_commit is not None:
-            self.on_commit(rows)
+        for tell in self.on_commit:
+            tell(rows)
 
     def _measure(self, events: int) -> None:
         now = self._loop.time()
@@ -316,8 +316,9 @@ class Committer:
                     self._elsewhere(number, ask)
             else:
                 self._shards[number].resume(asks)
-        if self.on_commit is not None and rows:
-            self.on_commit(rows)
+        if rows:
+            for tell in self.on_commit:
+                tell(rows)
 
     async def _claim_again(self, numbers: Sequence[int], batch: Batch) -> tuple[set[int], set[int]]:
         """Claim ``numbers`` until the journal answers: the shards whose rows of ``batch`` are in it, and

@@ -104,6 +104,8 @@ class Region:
         self.committer = Committer(journal, self.shards, settings.commits, owner, self.elsewhere)
         self.router: Router | None = None
         """Brings asks to other workers; without one every shard is served here or not at all."""
+        self.on_shards: list[Callable[[], None]] = []
+        """Called when shards have been taken or let go."""
         self.passivated = 0
         self.failures = 0
         self._addresses: list[ActorAddress | None] = [None] * journal.shards
@@ -286,6 +288,7 @@ class Region:
             self.shards[claim.shard] = self.stage.instance(address)
             self._addresses[claim.shard] = address
             self.stage.offer(address, SWEEP)
+        self._shards_changed()
 
     async def hand_over(self, number: int, seconds: float) -> int:
         """Serve a shard no longer: finish what it took, for ``seconds`` at most, and forget it. The epoch
@@ -311,6 +314,11 @@ class Region:
         shard = self.shards.pop(number)
         self._addresses[number] = None
         self.stage.stop(shard.myAddress)
+        self._shards_changed()
+
+    def _shards_changed(self) -> None:
+        for tell in self.on_shards:
+            tell()
 
     async def drain(self, grace: float) -> None:
         """Take nothing new, finish what was taken, passivate; for ``grace`` seconds at most."""

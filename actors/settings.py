@@ -138,6 +138,23 @@ class JournalSettings(Section, frozen=True):
     """How long a commit waits for a lock that another process holds."""
 
 
+class ViewSettings(Section, frozen=True):
+    """How events are folded into views."""
+
+    batch: Count = 2_000
+    """Events in one transaction at most; as many again of generations that are being built."""
+    page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1_000
+    """Events read at once from the journal by a view that catches up."""
+    pending: Count = 2_000
+    """Committed events waiting for one view's shard; beyond them they are read from the journal again."""
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 6
+    """Attempts at an event that cannot be folded, before its view's shard is parked."""
+    backoff: Seconds = 0.1
+    """Seconds before the second attempt; doubled each time."""
+    backoff_limit: Seconds = 5.0
+    """Seconds between two attempts at most."""
+
+
 class FabricSettings(Section, frozen=True):
     """What opens a bus that is not the node's own."""
 
@@ -202,6 +219,7 @@ class Settings(Section, frozen=True):
     supervision: SupervisionSettings = SupervisionSettings()
     stage: StageSettings = StageSettings()
     commits: JournalSettings = JournalSettings()
+    views: ViewSettings = ViewSettings()
     fabric: FabricSettings = FabricSettings()
     node: NodeSettings = NodeSettings()
     log: Literal["text", "json"] = "text"
