@@ -27,8 +27,8 @@ def test_the_list_has_a_line_for_each_generation_and_each_parked_event(
         ["booking", "occupancy", "9", "building", "63", "%", "63", "37"],
     ]
     assert lines[3:] == [
-        "parked: view diary of booking at booking/3:17 (Reserved of space/maple, version 4: KeyError: 'guest')"
-        ", 6 attempts, on w-0"
+        "parked: view diary of booking at booking/3:17 (Reserved of space/maple, version 4:"
+        " KeyError: 'guest'), 6 attempts, on w-0"
     ]
 
 
