@@ -36,16 +36,17 @@ def alive() -> Response:
     return respond(200, b'{"status":"alive"}', headers=(("Cache-Control", "no-store"),))
 
 
-def readiness(ready: Readiness) -> Callable[[], Response]:
-    """200 when ``ready`` names no reason against it, else 503 with the reasons."""
+def readiness(ready: Readiness, notes: Readiness = dict) -> Callable[[], Response]:
+    """200 when ``ready`` names no reason against it, with the ``notes`` there are; else 503 with the
+    reasons."""
 
     def make() -> Response:
         reasons = ready()
         if reasons:
             detail = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
             raise Refusal(NOT_READY, detail, headers=(("Cache-Control", "no-store"),))
-        return respond(
-            200, msgspec.json.encode({"status": "ready"}), headers=(("Cache-Control", "no-store"),)
-        )
+        told = notes()
+        body = {"status": "ready", "notes": told} if told else {"status": "ready"}
+        return respond(200, msgspec.json.encode(body), headers=(("Cache-Control", "no-store"),))
 
     return make

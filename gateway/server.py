@@ -39,9 +39,9 @@ from gateway.router import Match, Router
 class Gateway:
     """The HTTP edge of a worker.
 
-    ``ready`` returns reasons by name why the worker cannot serve, nothing when it can; ``collectors`` are
-    shown at ``/metrics`` beside the gateway's own figures; ``clock`` is the loop's unless a test says
-    otherwise.
+    ``ready`` returns reasons by name why the worker cannot serve, nothing when it can; ``notes`` what is
+    wrong while it serves all the same; ``collectors`` are shown at ``/metrics`` beside the gateway's own
+    figures; ``clock`` is the loop's unless a test says otherwise.
     """
 
     def __init__(
@@ -51,8 +51,10 @@ class Gateway:
         ready: Readiness,
         collectors: Iterable[Collector] = (),
         clock: Callable[[], float] | None = None,
+        notes: Readiness = dict,
     ) -> None:
         self._settings = settings
+        self._notes = notes
         self._ready = ready
         self._clock = clock
         self._router: Router[Endpoint] = Router()
@@ -128,7 +130,7 @@ class Gateway:
             **docs.pages(),
             "/openapi.json": cache(self._describe),
             "/healthz": alive,
-            "/readyz": readiness(self._readiness),
+            "/readyz": readiness(self._readiness, self._notes),
             "/metrics": lambda: respond(
                 200, self._exposition.render(), self._exposition.content_type.encode()
             ),

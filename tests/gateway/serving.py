@@ -102,6 +102,8 @@ class Served:
         self.regions: dict[str, Region] = {}
         self.reasons: dict[str, str] = {}
         """Why the worker is not ready."""
+        self.notes: dict[str, str] = {}
+        """What is wrong while it serves."""
         self.gateway: Gateway
         self._clients: list[Client] = []
 
@@ -131,7 +133,9 @@ class Served:
             journal = self.journals[context.name] = MemoryJournal(4)
             region = await open_region(read(context), journal, self.stage, self.settings, "tester")
             self.regions[context.name] = region
-        self.gateway = Gateway(self.settings.gateway, self.regions, lambda: self.reasons)
+        self.gateway = Gateway(
+            self.settings.gateway, self.regions, lambda: self.reasons, notes=lambda: self.notes
+        )
         self.gateway.start()
 
     async def close(self) -> None:
