@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from actors.views.declaration import DeclarationError, ViewManifest, check_names, read_view
+from actors.views.rules import check_rules
 from contexts.vocabulary import (
     Aggregate,
     Call,
@@ -118,6 +119,7 @@ def _read_views(context: Context, aggregates: dict[str, AggregateManifest]) -> d
         for view in context.views:
             where = f"context {context.name!r}, view {view.name!r}"
             views[view.name] = read_view(view, all_events)
+            check_rules(views[view.name])
     except DeclarationError as error:
         raise ManifestError(f"{where}: {error}") from error
     return views

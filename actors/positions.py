@@ -48,6 +48,4 @@ def parse_position(text: str, context: str, shards: int) -> dict[int, int]:
 
 def behind(positions: Mapping[int, int], wanted: Mapping[int, int]) -> dict[int, int]:
     """By shard, how far ``positions`` are where they are not as far as ``wanted``; empty when they are."""
-    return {
-        shard: positions.get(shard, 0) for shard, seq in wanted.items() if positions.get(shard, 0) < seq
-    }
+    return {shard: positions.get(shard, 0) for shard, seq in wanted.items() if positions.get(shard, 0) < seq}

@@ -18,13 +18,12 @@ def test_what_is_formatted_is_read_back(vector: dict[int, int]) -> None:
 def test_what_is_read_is_a_vector_within_bounds_or_refused(text: str) -> None:
     try:
         vector = parse_position(text, "booking", SHARDS)
-    except PositionError as error:
-        assert "\n" not in str(error)
-    else:
-        assert all(0 <= shard < SHARDS and 0 <= seq < 2**63 for shard, seq in vector.items())
-        # One vector has one text, but for the order of its shards.
-        again = format_position("booking", vector).removeprefix("booking/").split(",")
-        assert sorted(again) == sorted(text.removeprefix("booking/").split(","))
+    except PositionError:
+        return
+    assert all(0 <= shard < SHARDS and 0 <= seq < 2**63 for shard, seq in vector.items())
+    # One vector has one text, but for the order of its shards.
+    again = format_position("booking", vector).removeprefix("booking/").split(",")
+    assert sorted(again) == sorted(text.removeprefix("booking/").split(","))
 
 
 def test_a_position_is_a_vector_of_one() -> None:
