@@ -113,6 +113,11 @@ class Region:
         self._prefix = os.urandom(8)
         self._tasks: set[asyncio.Task[Any]] = set()
 
+    @property
+    def shard_count(self) -> int:
+        """Shards of the context, wherever they are served."""
+        return len(self._addresses)
+
     def tell(self, ask: Ask) -> None:
         """Bring an ask to its shard; its ``reply`` is called exactly once, perhaps before this returns."""
         # Here, where every ask passes whatever it came by: a row that the journal cannot hold would void all

@@ -11,6 +11,9 @@ from actors.settings import GatewaySettings
 from contexts.vocabulary import Command
 from gateway import problems
 from gateway.commands import CommandEndpoint
+from gateway.documents import DocumentEndpoint
+from gateway.find import FindEndpoint
+from gateway.inquiries import InquiryEndpoint
 from gateway.openapi_answers import ANY_REQUEST, command_answers, json_answer, with_problems
 from gateway.openapi_headers import HEADERS, PARAMETERS, headers
 from gateway.openapi_schemas import VERSION, Schema, Schemas, part_type, types_of
@@ -18,7 +21,9 @@ from gateway.queries import LARGEST_PAGE, PAGE, HistoryEndpoint, StateEndpoint
 from gateway.query_string import HIGHEST
 from gateway.router import LONGEST_PARAMETER
 
-Described = CommandEndpoint | StateEndpoint | HistoryEndpoint
+Described = (
+    CommandEndpoint | StateEndpoint | HistoryEndpoint | DocumentEndpoint | FindEndpoint | InquiryEndpoint
+)
 
 
 def document(endpoints: Sequence[Described], settings: GatewaySettings) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gateway.exchange import Exchange
 from gateway.header_names import IF_MATCH, IF_NONE_MATCH
 from gateway.identity import principal
 from gateway.metrics import Recorder
+from gateway.negotiation import JSON_ALONE
 from gateway.problems import INTERNAL_ERROR, NOT_FOUND, UNEXPECTED_BODY, Refusal, refusal
 from gateway.query_string import HIGHEST, integers
 from gateway.regions import Region
@@ -32,6 +33,7 @@ class StateEndpoint:
     """``GET`` of an aggregate or a part of it: the committed state, or with ``?version=N`` a past one."""
 
     limited = True
+    media_types = JSON_ALONE
 
     def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
         assert isinstance(route.source, Aggregate)
@@ -98,6 +100,7 @@ class HistoryEndpoint:
     """``GET .../events``: an entity's events, in pages."""
 
     limited = True
+    media_types = JSON_ALONE
 
     def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
         assert isinstance(route.source, Aggregate)
@@ -138,7 +141,8 @@ def refuse_body(exchange: Exchange) -> None:
 
 
 def run(exchange: Exchange, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
-    """Answer an exchange in a task, which its deadline cancels; ``tasks`` is what keeps it alive."""
+    """Answer an exchange in a task, which its deadline cancels; ``tasks`` is what keeps it alive. It may
+    raise Refusal."""
     task = asyncio.get_running_loop().create_task(work)
     exchange.on_overdue = task.cancel
     tasks.add(task)
@@ -147,7 +151,9 @@ def run(exchange: Exchange, work: Coroutine[Any, Any, None], tasks: set[asyncio.
         tasks.discard(task)
         if task.cancelled():
             exchange.refuse(Refusal(INTERNAL_ERROR))
-        elif (error := task.exception()) is not None:
+        elif isinstance(error := task.exception(), Refusal):
+            exchange.refuse(error)
+        elif error is not None:
             log.error("%s %s failed", exchange.method, exchange.path, exc_info=error)
             exchange.refuse(Refusal(INTERNAL_ERROR))
 

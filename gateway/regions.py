@@ -31,6 +31,10 @@ class Region(Protocol):
     @property
     def manifest(self) -> ContextManifest: ...
 
+    @property
+    def shard_count(self) -> int:
+        """Shards of the context, wherever they are served."""
+
     def tell(self, ask: Ask) -> None:
         """``ask.reply`` is called exactly once, on the loop, possibly before ``tell`` returns."""
 

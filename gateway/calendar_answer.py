@@ -1,0 +1,69 @@
+"""A calendar as iCalendar (RFC 5545), its times on the wall clock of its zone."""
+
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from zoneinfo import ZoneInfo
+
+import icalendar
+
+from contexts.vocabulary import Calendar, CalendarEntry, time_zone
+
+PRODUCT = f"-//Butai//Butai {version('butai')}//EN"
+PADDING = timedelta(days=366)
+"""Around the entries, what a zone's clock changes are told of: a client may show a year around them."""
+
+
+class NoSuchZone(Exception):
+    """The calendar's time zone is none of the IANA database."""
+
+
+def render_calendar(calendar: Calendar) -> bytes:
+    """The file's bytes: lines end with CRLF and are folded at 75 octets (section 3.1). Raises NoSuchZone."""
+    zone = time_zone(calendar.time_zone)
+    if zone is None:
+        raise NoSuchZone(calendar.time_zone)
+    rendered = icalendar.Calendar()
+    rendered.add("prodid", PRODUCT)
+    rendered.add("version", "2.0")
+    rendered.add("calscale", "GREGORIAN")
+    # NAME is of RFC 7986; many clients still look for its forerunner.
+    rendered.add("name", calendar.name)
+    rendered.add("x-wr-calname", calendar.name)
+    rendered.add("x-wr-timezone", calendar.time_zone)
+    if calendar.entries:
+        rendered.add_component(_zone(calendar, zone))
+    for entry in calendar.entries:
+        rendered.add_component(_event(entry, zone))
+    return bytes(rendered.to_ical())
+
+
+def _zone(calendar: Calendar, zone: ZoneInfo) -> icalendar.Timezone:
+    """Every clock change from before the first entry until after the last."""
+    first = min(entry.start for entry in calendar.entries).astimezone(UTC)
+    last = max(entry.end for entry in calendar.entries).astimezone(UTC)
+    return icalendar.Timezone.from_tzinfo(
+        zone, calendar.time_zone, (first - PADDING).date(), (last + PADDING).date()
+    )
+
+
+def _event(entry: CalendarEntry, zone: ZoneInfo) -> icalendar.Event:
+    event = icalendar.Event()
+    event.add("uid", entry.uid)
+    event.add("dtstamp", entry.changed.astimezone(UTC))
+    event.add("last-modified", entry.changed.astimezone(UTC))
+    event.add("dtstart", _local(entry.start, zone))
+    event.add("dtend", _local(entry.end, zone))
+    event.add("summary", entry.summary)
+    if entry.description:
+        event.add("description", entry.description)
+    event.add("status", "TENTATIVE" if entry.tentative else "CONFIRMED")
+    return event
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """On the wall clock, but for the second time an hour is shown when clocks are set back: a local time
+    there means the first (section 3.3.5), so only UTC says it."""
+    local = moment.astimezone(zone)
+    if local.fold and local.utcoffset() != local.replace(fold=0).utcoffset():
+        return moment.astimezone(UTC)
+    return local
