@@ -47,7 +47,7 @@ class Gateway:
 
     ``ready`` returns reasons by name why the worker cannot serve, nothing when it can; ``collectors`` are
     shown at ``/metrics`` beside the gateway's own figures; ``clock`` is the loop's unless a test says
-    otherwise. ``views`` are by context; without them its routes must not need any, else ManifestError is raised.
+    otherwise. ``views`` are by context; raises ManifestError when a route needs views that are not there.
     """
 
     def __init__(
@@ -123,7 +123,8 @@ class Gateway:
                 if route.part is None:
                     self._describe_and_add(HistoryEndpoint(region, manifest, route))
             elif reader is None:
-                raise ManifestError(f"context {manifest.name!r}, route {route.path!r}: there are no views to read")
+                where = f"context {manifest.name!r}, route {route.path!r}"
+                raise ManifestError(f"{where}: there are no views to read")
             elif isinstance(route, Find):
                 self._describe_and_add(FindEndpoint(reader, manifest, route))
             elif isinstance(route.source, Inquiry):
