@@ -1,12 +1,13 @@
 """A calendar as iCalendar (RFC 5545), its times on the wall clock of its zone."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
 import icalendar
 
 from contexts.vocabulary import Calendar, CalendarEntry, time_zone
+from gateway.calendar_zone import zone_component
 
 PRODUCT = f"-//Butai//Butai {version('butai')}//EN"
 PADDING = timedelta(days=366)
@@ -38,11 +39,13 @@ def render_calendar(calendar: Calendar) -> bytes:
 
 
 def _zone(calendar: Calendar, zone: ZoneInfo) -> icalendar.Timezone:
-    """Every clock change from before the first entry until after the last."""
     first = min(entry.start for entry in calendar.entries).astimezone(UTC)
     last = max(entry.end for entry in calendar.entries).astimezone(UTC)
-    return icalendar.Timezone.from_tzinfo(
-        zone, calendar.time_zone, (first - PADDING).date(), (last + PADDING).date()
+    # Whole days, so that the component is the same for a while.
+    begin, end = (first - PADDING).date(), (last + PADDING).date()
+    midnight = time(tzinfo=UTC)
+    return zone_component(
+        zone, calendar.time_zone, datetime.combine(begin, midnight), datetime.combine(end, midnight)
     )
 
 
@@ -51,8 +54,11 @@ def _event(entry: CalendarEntry, zone: ZoneInfo) -> icalendar.Event:
     event.add("uid", entry.uid)
     event.add("dtstamp", entry.changed.astimezone(UTC))
     event.add("last-modified", entry.changed.astimezone(UTC))
-    event.add("dtstart", _local(entry.start, zone))
-    event.add("dtend", _local(entry.end, zone))
+    start, end = entry.start.astimezone(zone), entry.end.astimezone(zone)
+    if _said_twice(start) or _said_twice(end):
+        start, end = entry.start.astimezone(UTC), entry.end.astimezone(UTC)
+    event.add("dtstart", start)
+    event.add("dtend", end)
     event.add("summary", entry.summary)
     if entry.description:
         event.add("description", entry.description)
@@ -60,10 +66,7 @@ def _event(entry: CalendarEntry, zone: ZoneInfo) -> icalendar.Event:
     return event
 
 
-def _local(moment: datetime, zone: ZoneInfo) -> datetime:
-    """On the wall clock, but for the second time an hour is shown when clocks are set back: a local time
-    there means the first (section 3.3.5), so only UTC says it."""
-    local = moment.astimezone(zone)
-    if local.fold and local.utcoffset() != local.replace(fold=0).utcoffset():
-        return moment.astimezone(UTC)
-    return local
+def _said_twice(local: datetime) -> bool:
+    """It is the second time that the clock shows this, having been set back. A local time means the first
+    (section 3.3.5), so such an event is told in UTC."""
+    return bool(local.fold) and local.utcoffset() != local.replace(fold=0).utcoffset()

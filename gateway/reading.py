@@ -92,7 +92,8 @@ class Reader:
         positions = standing.positions
         if positions is not self._positions and positions != self._positions:
             # It changes with commits, not with requests.
-            self._line = b"Position: %s\r\n" % format_position(self.context, positions).encode()
+            folded = {shard: seq for shard, seq in positions.items() if seq}
+            self._line = b"Position: %s\r\n" % format_position(self.context, folded).encode()
             self._positions = positions
         return b"%sPosition-Age: %.3f\r\n" % (self._line, self._views.age(standing))
 
