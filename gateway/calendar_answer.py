@@ -7,11 +7,15 @@ from zoneinfo import ZoneInfo
 import icalendar
 
 from contexts.vocabulary import Calendar, CalendarEntry, time_zone
+from gateway.calendar_lines import line, text
 from gateway.calendar_zone import zone_component
 
 PRODUCT = f"-//Butai//Butai {version('butai')}//EN"
 PADDING = timedelta(days=366)
 """Around the entries, what a zone's clock changes are told of: a client may show a year around them."""
+
+
+_WALL = "%Y%m%dT%H%M%S"
 
 
 class NoSuchZone(Exception):
@@ -33,9 +37,8 @@ def render_calendar(calendar: Calendar) -> bytes:
     rendered.add("x-wr-timezone", calendar.time_zone)
     if calendar.entries:
         rendered.add_component(_zone(calendar, zone))
-    for entry in calendar.entries:
-        rendered.add_component(_event(entry, zone))
-    return bytes(rendered.to_ical())
+    head, end, _ = bytes(rendered.to_ical()).partition(b"END:VCALENDAR\r\n")
+    return head + b"".join([_event(entry, zone) for entry in calendar.entries]) + end
 
 
 def _zone(calendar: Calendar, zone: ZoneInfo) -> icalendar.Timezone:
@@ -49,21 +52,26 @@ def _zone(calendar: Calendar, zone: ZoneInfo) -> icalendar.Timezone:
     )
 
 
-def _event(entry: CalendarEntry, zone: ZoneInfo) -> icalendar.Event:
-    event = icalendar.Event()
-    event.add("uid", entry.uid)
-    event.add("dtstamp", entry.changed.astimezone(UTC))
-    event.add("last-modified", entry.changed.astimezone(UTC))
+def _event(entry: CalendarEntry, zone: ZoneInfo) -> bytes:
+    changed = f"{entry.changed.astimezone(UTC):{_WALL}Z}"
     start, end = entry.start.astimezone(zone), entry.end.astimezone(zone)
-    if _said_twice(start) or _said_twice(end):
-        start, end = entry.start.astimezone(UTC), entry.end.astimezone(UTC)
-    event.add("dtstart", start)
-    event.add("dtend", end)
-    event.add("summary", entry.summary)
+    if zone.key == "UTC" or _said_twice(start) or _said_twice(end):
+        at, mark, start, end = "", "Z", entry.start.astimezone(UTC), entry.end.astimezone(UTC)
+    else:
+        at, mark = f";TZID={zone.key}", ""
+    lines = [
+        b"BEGIN:VEVENT\r\n",
+        line("UID", text(entry.uid)),
+        line("DTSTAMP", changed),
+        line("LAST-MODIFIED", changed),
+        line(f"DTSTART{at}", f"{start:{_WALL}}{mark}"),
+        line(f"DTEND{at}", f"{end:{_WALL}}{mark}"),
+        line("SUMMARY", text(entry.summary)),
+        line("STATUS", "TENTATIVE" if entry.tentative else "CONFIRMED"),
+    ]
     if entry.description:
-        event.add("description", entry.description)
-    event.add("status", "TENTATIVE" if entry.tentative else "CONFIRMED")
-    return event
+        lines.append(line("DESCRIPTION", text(entry.description)))
+    return b"".join([*lines, b"END:VEVENT\r\n"])
 
 
 def _said_twice(local: datetime) -> bool:

@@ -76,6 +76,15 @@ def test_lines_end_with_crlf_and_have_75_octets_at_most() -> None:
     assert summary.startswith("SUMMARY:本棚\\, und\\; \\\\ noch")
 
 
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+def test_any_text_is_read_back_but_for_control_characters(summary: str) -> None:
+    data = render_calendar(Calendar("Maple", "UTC", [entry(CHANGED, summary=summary)]))
+    assert all(len(one) <= 75 for one in data.split(b"\r\n"))
+    (event,) = events(data)
+    kept = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", summary.replace("\r\n", "\n"))
+    assert event["summary"] == kept
+
+
 def test_a_hold_is_tentative() -> None:
     found = lines(Calendar("Maple", "UTC", [entry(CHANGED, tentative=True)]))
     assert "STATUS:TENTATIVE" in found
@@ -114,7 +123,10 @@ def test_every_instant_is_read_back_as_it_was_with_the_file_s_own_zone(zone: str
     data = render_calendar(Calendar("Maple", zone, [entry(start)]))
     (event,) = events(data)
     # In the doubled hour Python takes times of two zones for unequal, whatever they are.
-    assert [event.start.astimezone(UTC), event.end.astimezone(UTC)] == [start, start + timedelta(hours=1)]
+    assert [event.decoded("dtstart").astimezone(UTC), event.decoded("dtend").astimezone(UTC)] == [
+        start,
+        start + timedelta(hours=1),
+    ]
     text = data.decode().replace("\r\n ", "").split("\r\n")
     named = next(
         line for line in text if line.startswith("DTSTART;TZID") or (line.endswith("Z") and "DTSTART" in line)
@@ -138,7 +150,8 @@ class TestClockChanges:
         second = entry(datetime(2027, 10, 31, 1, 30, tzinfo=UTC), uid="b", hours=0.25)
         data = render_calendar(Calendar("Maple", "Europe/Berlin", [first, second]))
         starts = {
-            str(event["uid"]): event.start for event in icalendar.Calendar.from_ical(data).walk("VEVENT")
+            str(event["uid"]): event.decoded("dtstart")
+            for event in icalendar.Calendar.from_ical(data).walk("VEVENT")
         }
         assert starts["a"].astimezone(UTC) == first.start
         assert starts["b"].astimezone(UTC) == second.start
