@@ -7,9 +7,10 @@ from actors.manifest import ContextManifest
 from actors.messages import Answer
 from actors.views.conditions import NEVER
 from actors.views.folding import Unfoldable, key_of
-from actors.views.port import Page, Reading, Wanted
-from contexts.vocabulary import Get, Principal, View
+from actors.views.port import Wanted
+from contexts.vocabulary import Get, View
 from gateway.exchange import Exchange
+from gateway.gathering import Asked, Gathering
 from gateway.header_names import IF_MATCH, IF_NONE_MATCH, READ_AFTER
 from gateway.identity import principal
 from gateway.metrics import Recorder
@@ -17,7 +18,7 @@ from gateway.negotiation import JSON_ALONE
 from gateway.problems import INVALID_QUERY, NOT_FOUND, Refusal
 from gateway.queries import refuse_body, run
 from gateway.reading import Reader
-from gateway.responses import Response
+from gateway.responses import STATUS_LINES, Response
 from gateway.showing import Showing
 from gateway.tags import tag_of, unchanged
 
@@ -37,6 +38,7 @@ class DocumentEndpoint:
         self.recorder = Recorder("GET", self.template)
         self._reader = reader
         self._showing = Showing(self.view)
+        self._gathering = Gathering(reader, self.view.name, self._answer)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def handle(self, exchange: Exchange, parameters: tuple[str, ...], query: str | None) -> None:
@@ -47,36 +49,38 @@ class DocumentEndpoint:
             key = key_of(parameters)
         except Unfoldable:
             raise Refusal(NOT_FOUND) from None
-        by = principal(exchange)
-        ruling = self._showing.ruling(by)
-        if ruling.visible == NEVER:
+        visible = self._showing.ruling(principal(exchange)).visible
+        if visible == NEVER:
             raise Refusal(NOT_FOUND)
-        after = self._reader.read_after(exchange) if READ_AFTER in exchange.message.headers else None
-        wanted = Wanted(self.view.name, (key,), ruling.visible, limit=1)
-        run(exchange, self._answer(exchange, wanted, after, by), self._tasks)
+        if READ_AFTER not in exchange.message.headers:
+            self._gathering.ask(Asked(exchange, key, visible))
+            return
+        after = self._reader.read_after(exchange)
+        run(exchange, self._read_after(exchange, Wanted(self.view.name, (key,), visible), after), self._tasks)
 
-    async def _answer(
-        self, exchange: Exchange, wanted: Wanted, after: Mapping[int, int] | None, by: Principal
-    ) -> None:
-        reading = await self._reader.read((wanted,), after, exchange)
-        exchange.respond(self._response(exchange, reading, reading.pages[0], by))
+    async def _read_after(self, exchange: Exchange, wanted: Wanted, after: Mapping[int, int] | None) -> None:
+        reading = await self._reader.read_fresh((wanted,), after, exchange)
+        found = reading.pages[0].found
+        self._answer(exchange, found[0].document if found else None, self._reader.headers(reading.standings))
 
-    def _response(self, exchange: Exchange, reading: Reading, page: Page, by: Principal) -> Response:
-        if not page.found or page.found[0].document is None:
+    def _answer(self, exchange: Exchange, document: bytes | None, position: bytes) -> None:
+        if document is None:
             raise Refusal(NOT_FOUND)
-        body = self._showing.shown(by, page.found[0].document)
+        body = self._showing.shown(principal(exchange), document)
         tag = tag_of(body)
-        position = self._reader.headers(reading.standings)
         headers = exchange.message.headers
         if (IF_NONE_MATCH in headers or IF_MATCH in headers) and unchanged(exchange, tag):
-            head = b'HTTP/1.1 304 Not Modified\r\nETag: "%s"\r\n%s' % (tag.encode(), position)
-            return Response(304, head)
-        return Response(
-            200,
+            exchange.respond(Response(304, b'%sETag: "%s"\r\n%s' % (STATUS_LINES[304], tag, position)))
+            return
+        head = (
             b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nETag: "%s"\r\n%s'
-            % (len(body), tag.encode(), position),
-            body,
+            % (
+                len(body),
+                tag,
+                position,
+            )
         )
+        exchange.respond(Response(200, head, body))
 
     def finish(self, exchange: Exchange, answer: Answer) -> None:
         raise TypeError(f"a document asks no entity, but was answered with {answer!r}")

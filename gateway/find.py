@@ -48,7 +48,7 @@ class FindEndpoint:
     async def _answer(
         self, exchange: Exchange, question: Question, after: Mapping[int, int] | None, by: Principal
     ) -> None:
-        reading = await self._reader.read((question.wanted,), after, exchange)
+        reading = await self._reader.read_fresh((question.wanted,), after, exchange)
         page = reading.pages[0]
         items = b",".join([self._showing.shown(by, one.document) for one in page.found if one.document])
         total = b"" if page.total is None else b',"total":%d' % page.total

@@ -63,7 +63,7 @@ class InquiryEndpoint:
             wanted = wanted_of(reads, self.manifest.views)
         except BaseException as error:  # an author's code: whatever it raises is told as its fault
             raise self._failed(error) from error
-        reading = await self._reader.read(wanted, after, exchange) if wanted else Reading([], {})
+        reading = await self._reader.read_fresh(wanted, after, exchange) if wanted else Reading([], {})
         by = principal(exchange)
         if sum(len(page.found) for page in reading.pages) >= MANY:
             answer, body = await asyncio.to_thread(self._made, question, reads, reading.pages, by)

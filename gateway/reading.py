@@ -40,19 +40,29 @@ class Reader:
         except PositionError as error:
             raise Refusal(INVALID_HEADER, f"Read-After: {error}.") from None
 
-    async def read(
+    async def read(self, wanted: Sequence[Wanted]) -> Reading:
+        """What is wanted, as it is now; raises Refusal."""
+        try:
+            return await self._views.store.read(wanted)
+        except ViewsError as error:
+            raise self._unavailable(error) from error
+
+    async def read_fresh(
         self, wanted: Sequence[Wanted], after: Mapping[int, int] | None, exchange: Exchange
     ) -> Reading:
         """What is wanted, at least as fresh as ``after``; raises Refusal."""
+        if not after:
+            return await self.read(wanted)
         try:
-            if not after:
-                return await self._views.store.read(wanted)
             return await self._read_after(wanted, after, exchange)
-        except ViewsDamaged as error:
-            log.error("views are damaged", extra={"fields": {"context": self.context, "error": str(error)}})
-            raise Refusal(VIEWS_UNAVAILABLE, "What is stored of the views cannot be read.") from error
         except ViewsError as error:
-            raise Refusal(VIEWS_UNAVAILABLE, str(error)) from error
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: ViewsError) -> Refusal:
+        if isinstance(error, ViewsDamaged):
+            log.error("views are damaged", extra={"fields": {"context": self.context, "error": str(error)}})
+            return Refusal(VIEWS_UNAVAILABLE, "What is stored of the views cannot be read.")
+        return Refusal(VIEWS_UNAVAILABLE, str(error))
 
     async def _read_after(
         self, wanted: Sequence[Wanted], after: Mapping[int, int], exchange: Exchange
