@@ -1,13 +1,13 @@
 """A stand-in for a document: its fields compare like the real ones, but every answer is a question first."""
 
-import math
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Any, NoReturn
 
 import msgspec
 
+from actors.views.comparing import comparable, number_question
 from actors.views.conditions import Compare, Stored
 from actors.views.declaration import ViewManifest
 from actors.views.folding import Unfoldable, stored
@@ -17,7 +17,6 @@ from contexts.vocabulary import Operator
 _OPPOSITE: dict[Operator, Operator] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _FALSE: dict[str, Stored] = {"text": "", "integer": 0, "real": 0.0, "boolean": 0}
 """What is untrue of each kind; dates and moments are always true."""
-_INTEGERS = range(-(2**63), 2**63)
 
 
 class Fork(BaseException):
@@ -178,13 +177,13 @@ class Field:
         name, kind = self._column.name, self._column.kind
         if isinstance(other, Field):
             self._opaque("is compared with another field")
-        if not _comparable(kind, other, self._enumeration):
+        if not comparable(kind, other, self._enumeration):
             if operator == "==":
                 return False
             self._opaque(f"is ordered against {other!r}")
         if kind in ("integer", "boolean", "real"):
-            answer = _number(kind, operator, other)
-            return answer if isinstance(answer, bool) else self._questions.ask(_at(name, answer))
+            answer = number_question(kind, operator, other)
+            return answer if isinstance(answer, bool) else self._questions.ask(Compare(name, *answer))
         if kind != "text" and operator != "==" and isinstance(other, datetime) != (kind == "moment"):
             self._opaque(f"is ordered against {other!r}")
         try:
@@ -227,43 +226,3 @@ class Field:
 
     def __iter__(self) -> NoReturn:
         self._opaque("is taken apart")
-
-
-def _at(column: str, bound: tuple[Operator, Stored]) -> Compare:
-    return Compare(column, *bound)
-
-
-def _comparable(kind: str, value: object, enumeration: type[Enum] | None) -> bool:
-    if enumeration is not None:
-        return isinstance(value, enumeration)
-    match kind:
-        case "text":
-            return isinstance(value, str)
-        case "moment":
-            return isinstance(value, datetime) and value.tzinfo is not None
-        case "date":
-            return isinstance(value, date) and not isinstance(value, datetime)
-    return isinstance(value, int | float)
-
-
-def _number(kind: str, operator: Operator, value: Any) -> bool | tuple[Operator, Stored]:
-    """A comparison with a number: its answer where all columns of the kind give the same one, else what to
-    ask. Integers and booleans are asked about with integers of 64 bits."""
-    if isinstance(value, float) and math.isnan(value):
-        return False
-    if kind == "real":
-        try:
-            return operator, float(value)
-        except OverflowError:
-            return operator != "==" and value > 0
-    if isinstance(value, float):
-        if math.isinf(value):
-            return operator != "==" and value > 0
-        if not value.is_integer():
-            if operator == "==":
-                return False
-            operator, value = "<=", math.floor(value)
-    value = int(value)
-    if value not in _INTEGERS:
-        return operator != "==" and value > 0
-    return operator, value

@@ -12,7 +12,7 @@ from actors.manifest import read
 from actors.region import Region, open_region
 from actors.settings import Settings
 from actors.stage import Stage
-from actors.views.memory import MemoryStore
+from actors.views.memory import MemoryViews
 from actors.views.projections import Projections
 from contexts.vocabulary import Context
 from gateway.server import Gateway
@@ -141,7 +141,7 @@ class Served:
 
     async def _open_views(self, region: Region) -> None:
         clock = asyncio.get_running_loop().time
-        views = self.views[region.name] = Projections(region, MemoryStore(), self.settings.views, clock)
+        views = self.views[region.name] = Projections(region, MemoryViews(), self.settings.views, clock)
         await views.open()
 
     async def close(self) -> None:
