@@ -1,7 +1,7 @@
 """Conditions as SQL.
 
-A value that a column cannot hold is brought to one that decides the same: text with NUL, numbers with more than
-64 bits or with a fraction. Whatever somebody asks, the server gets no value that it refuses."""
+A value that a column cannot hold is brought to one that decides the same: text with NUL, numbers with more
+than 64 bits or with a fraction. Whatever somebody asks, the server gets no value that it refuses."""
 
 import math
 from collections.abc import Mapping
@@ -65,12 +65,11 @@ def condition_sql(condition: Condition, columns: Columns, arguments: Arguments) 
 
 def _compare(compare: Compare, columns: Columns, arguments: Arguments) -> str:
     column, kind, _ = columns.of(compare.column)
-    operator, value = compare.operator, compare.value
-    if value is None:
-        return {"==": f"{column} IS NULL", "!=": f"{column} IS NOT NULL"}.get(operator, "false")
-    decided = bring(kind, operator, value)
+    if compare.value is None:
+        return {"==": f"{column} IS NULL", "!=": f"{column} IS NOT NULL"}.get(compare.operator, "false")
+    decided = bring(kind, compare.operator, compare.value)
     if isinstance(decided, bool):
-        missing_too = operator == "!="
+        missing_too = compare.operator == "!="
         return "false" if not decided else "true" if missing_too else f"{column} IS NOT NULL"
     operator, value = decided
     if operator == "!=":
@@ -79,7 +78,7 @@ def _compare(compare: Compare, columns: Columns, arguments: Arguments) -> str:
 
 
 def bring(kind: Kind, operator: str, value: Stored) -> tuple[str, Any] | bool:
-    """The comparison with a value that the column can hold; or what it comes to for all that are not missing."""
+    """The comparison with a value that the column can hold; or what it comes to for all but missing ones."""
     if kind in ("text", "date"):
         return _bring_text(operator, value) if isinstance(value, str) else operator == "!="
     if not isinstance(value, int | float) or value != value:
@@ -111,7 +110,7 @@ def _beside(operator: str, value: str) -> tuple[str, Any] | bool:
 
 
 def _below(operator: str, value: str) -> tuple[str, Any] | bool:
-    """Against something that is not stored, with nothing stored between it and ``value``, which is above it."""
+    """Against something that is never stored, as nothing is that lies between it and ``value``, above it."""
     if operator in ("==", "!="):
         return operator == "!="
     return ("<" if operator in ("<", "<=") else ">="), value

@@ -1,7 +1,7 @@
 """What is wanted, as SQL: branches of one statement, which therefore answers from one moment.
 
-Each branch yields records of (part, key, document, text, number, real): a document with the value it is sorted
-by in the one that fits. A total is a record without a key."""
+Each branch yields records of (part, key, document, text, number, real): a document with the value it is
+sorted by in the one that fits. A total is a record without a key."""
 
 from typing import NamedTuple
 
@@ -62,11 +62,8 @@ def branches(part: int, wanted: Wanted, number: int, shape: Shape, arguments: Ar
     found = pieces[0] if len(pieces) == 1 else f"(({' UNION ALL '.join(pieces)}) LIMIT {limit})"
     if not wanted.total:
         return [found]
-    count = f"{_NONE[0]}, count(*), {_NONE[2]}"
-    return [
-        found,
-        f"(SELECT {part} AS part, {NOTHING}, {count} FROM {table} WHERE {' AND '.join(conditions)})",
-    ]
+    count = f"SELECT {part} AS part, {NOTHING}, {_NONE[0]}, count(*), {_NONE[2]} FROM {table}"
+    return [found, f"({count} WHERE {' AND '.join(conditions)})"]
 
 
 def _pieces(after: tuple[Stored, str] | None, order: _Order, arguments: Arguments) -> list[list[str]]:

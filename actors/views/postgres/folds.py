@@ -1,9 +1,9 @@
 """Folding into PostgreSQL.
 
-As a rule nothing is locked while something is folded: documents are read, folded on a thread, and written with
-one statement (``writing``) that refuses if another worker has folded a shard of ours or changed a document in
-the meantime. Then it is all done again; and after a second refusal, or where there was one not long ago, the
-positions and documents are locked before they are read."""
+As a rule nothing is locked while something is folded: documents are read, folded on a thread, and written
+with one statement (``writing``) that refuses if another worker has folded a shard of ours or changed a
+document in the meantime. Then it is all done again; this time, and for a while from then on, positions and
+documents are locked before they are read."""
 
 import asyncio
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ class Folds:
         self._lane = lane
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"views of {context}")
         self._positions: dict[Shard, int] = {}
-        """Where shards were when this store last moved or read them. A work that begins elsewhere makes it look
-        again, and a write finds out if somebody else has moved one."""
+        """Where shards were when this store last moved or read them. A work that begins elsewhere makes it
+        look again, and a write finds out if somebody else has moved one."""
         self._careful = 0
 
     async def fold(self, works: Sequence[Work]) -> list[Done]:
@@ -78,6 +78,7 @@ class Folds:
 
     async def _attempt(self, session: Session, works: Sequence[Work], *, locked: bool) -> list[Done]:
         positions = await self._where(session, works, locked=locked)
+        batch: Batch
         batch, wanted = await self._off_the_loop(_begin, works, positions)
         shapes = {work.generation: work.folding.shape for work in works}
         loaded = await _load(session, wanted, locked=locked)
@@ -86,7 +87,7 @@ class Folds:
             generations, values = arguments
             await session.connection.fetchval(writing.statement(generations), *values)
             self._positions.update({(move.generation, move.shard): move.after for move in batch.moves})
-        return batch.done
+        return list(batch.done)
 
     async def _where(self, session: Session, works: Sequence[Work], *, locked: bool) -> dict[Shard, int]:
         """The positions of all works, of generations that there are."""
@@ -109,7 +110,7 @@ class Folds:
 
 
 async def _load(session: Session, wanted: dict[int, list[str]], *, locked: bool) -> dict[int, list[Any]]:
-    """By generation: key, document and revision of all that is stored. In the order in which they are written."""
+    """By generation: key, document and revision of what is stored. Locked in the order of writing."""
     found = {}
     for number in sorted(wanted):
         text = f"SELECT key, document, revision FROM {tables.table(number)} WHERE key = ANY ($1::text[])"
@@ -149,8 +150,8 @@ def _end(
 
 
 def _unmoved(batch: Batch, works: Sequence[Work]) -> list[Move]:
-    """Positions at which something cannot be folded. They are looked at again, because it may have failed just
-    because somebody else has folded it already."""
+    """Positions at which something cannot be folded. They are looked at again: it may have failed because
+    somebody else has folded it already."""
     moving = {(move.generation, move.shard) for move in batch.moves}
     return [
         Move(work.generation, work.shard, one.seq, one.seq, complete=False)

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable
+from itertools import pairwise
 
 
 def grams(texts: Iterable[str]) -> list[int]:
@@ -10,7 +11,7 @@ def grams(texts: Iterable[str]) -> list[int]:
     found: set[int] = set()
     for text in texts:
         codes = array("I", text.encode("utf-32-le"))
-        found.update([first << 21 | second for first, second in zip(codes, codes[1:], strict=False)])
+        found.update([first << 21 | second for first, second in pairwise(codes)])
         if not text.isascii():
             found.update([code for code in codes if code > 127])
     return list(found)

@@ -1,6 +1,7 @@
 """Answers, each of them one statement: its documents and positions are from one moment."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -18,11 +19,16 @@ from actors.views.postgres.gets import Gets
 from actors.views.postgres.statements import sql
 
 ATTEMPTS = 4
-_STANDING = (
-    "(SELECT {part} AS part, {nothing}, NULL::text AS text, g.number, NULL::double precision AS real, p.shards, "
-    "p.seqs FROM generations AS g CROSS JOIN LATERAL (SELECT array_agg(shard) AS shards, array_agg(seq) AS seqs "
-    "FROM positions WHERE generation = g.number AND seq > 0) AS p WHERE g.live AND g.view = {view})"
-)
+_STANDING = """(
+    SELECT {part} AS part, {nothing}, NULL::text, g.number, NULL::double precision, p.shards, p.seqs
+    FROM generations AS g
+    CROSS JOIN LATERAL (
+        SELECT array_agg(shard) AS shards, array_agg(seq) AS seqs
+        FROM positions
+        WHERE generation = g.number AND seq > 0
+    ) AS p
+    WHERE g.live AND g.view = {view}
+)"""
 
 
 class Reads:
@@ -58,11 +64,7 @@ class Reads:
                     await self._look(views)
                 live = {view: self._live[view] for view in views}
                 text, arguments = _statement(wanted, live)
-                try:
-                    records = await self._fetch(text, arguments)
-                except asyncpg.UndefinedTableError:
-                    records = []
-                reading = _reading(wanted, views, live, records)
+                reading = _reading(wanted, views, live, await self._fetch(text, arguments))
                 if reading is not None:
                     return reading
                 self._live.clear()
@@ -79,7 +81,10 @@ class Reads:
 
     async def _fetch(self, text: str, arguments: Sequence[Any]) -> list[Any]:
         async def fetch(session: Session) -> list[Any]:
-            records: list[Any] = await session.connection.fetch(text, *arguments)
+            records: list[Any] = []
+            # A generation that was dropped by now answers nothing, and so another is looked for.
+            with suppress(asyncpg.UndefinedTableError):
+                records = await session.connection.fetch(text, *arguments)
             if not session.writable:
                 raise ConnectionLost("the server has become read-only")
             return records

@@ -1,8 +1,8 @@
 """The table of a generation's documents.
 
-``g<number>`` has, in this order: the key, the document (NULL: a tombstone), ``gone``, its revision, a column
-``c<n>`` for each of the shape's columns, a column ``t<n>`` for each of its searchable fields, and the ``grams``
-of those.
+``g<number>`` has, in this order: the key, the document (NULL: a tombstone), ``gone``, its revision, a
+column ``c<n>`` for each of the shape's columns, a column ``t<n>`` for each of its searchable fields, and the
+``grams`` of those.
 
 - ``gone`` says what ``document IS NULL`` would. Partial indexes on the document itself would make each change
   of it a change of all indexes, and PostgreSQL could never update a row in place.

@@ -2,8 +2,8 @@
 
 It is one statement, whatever it changes: positions that are no longer where the folding began, or a document
 that has another revision than the folded one, end it with ``serialization_failure``, and then nothing of it
-is written. Positions are locked first, then documents, each in the order of their keys: so no two of these wait
-for each other."""
+is written. Positions are locked first, then documents, each in the order of their keys: so no two of these
+wait for each other."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -72,7 +72,7 @@ def documents(
     rows = []
     for key in sorted(changes):
         _, document, columns, texts = changes[key]
-        row = (key, document, document is None, revisions.get(key, 0) + 1, *columns)
+        row: tuple[Any, ...] = (key, document, document is None, revisions.get(key, 0) + 1, *columns)
         if shape.search:
             row += (*map(searchable, texts), grams(map(searchable, texts)))
         rows.append(row)
