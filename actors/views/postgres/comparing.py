@@ -77,6 +77,14 @@ def _compare(compare: Compare, columns: Columns, arguments: Arguments) -> str:
     return f"{column} {_OPERATORS[operator]} {arguments.place(value, SQL_TYPES[kind])}"
 
 
+def storable(text: str) -> bool:
+    """The server can hold it."""
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def bring(kind: Kind, operator: str, value: Stored) -> tuple[str, Any] | bool:
     """The comparison with a value that the column can hold; or what it comes to for all but missing ones."""
     if kind in ("text", "date"):
@@ -89,7 +97,7 @@ def bring(kind: Kind, operator: str, value: Stored) -> tuple[str, Any] | bool:
 
 
 def _bring_text(operator: str, value: str) -> tuple[str, Any] | bool:
-    if "\x00" not in value and value.isascii():
+    if storable(value):
         return operator, value
     # What is stored holds neither NUL nor halves of characters. Nothing equals what does, and in order it
     # follows what comes before the first of them, or all that begins so.
@@ -102,14 +110,14 @@ def _bring_text(operator: str, value: str) -> tuple[str, Any] | bool:
     return operator, value
 
 
-def _beside(operator: str, value: str) -> tuple[str, Any] | bool:
-    """Against the very next text after ``value``, which is never stored."""
+def _beside(operator: str, value: Any) -> tuple[str, Any] | bool:
+    """Against something that is never stored, as nothing is that lies between it and ``value``, below it."""
     if operator in ("==", "!="):
         return operator == "!="
     return ("<=" if operator in ("<", "<=") else ">"), value
 
 
-def _below(operator: str, value: str) -> tuple[str, Any] | bool:
+def _below(operator: str, value: Any) -> tuple[str, Any] | bool:
     """Against something that is never stored, as nothing is that lies between it and ``value``, above it."""
     if operator in ("==", "!="):
         return operator == "!="
@@ -118,23 +126,22 @@ def _below(operator: str, value: str) -> tuple[str, Any] | bool:
 
 def _bring_real(operator: str, value: float) -> tuple[str, Any] | bool:
     try:
-        return operator, float(value)
+        near = float(value)
     except OverflowError:
         return _far(operator, above=value > 0)
+    if near == value:
+        return operator, near
+    # A whole number of more than 53 bits, with no other float between it and this one.
+    return _below(operator, near) if near > value else _beside(operator, near)
 
 
 def _bring_integer(operator: str, value: float) -> tuple[str, Any] | bool:
-    if math.isinf(value) or not _LOWEST <= value <= _HIGHEST:
+    if not _LOWEST <= value <= _HIGHEST:
         return _far(operator, above=value > 0)
     whole = math.floor(value)
     if whole == value:
         return operator, whole
-    return _beside(operator, "") if operator in ("==", "!=") else _between(operator, whole)
-
-
-def _between(operator: str, whole: int) -> tuple[str, Any]:
-    """Against something above ``whole`` and below the next whole number."""
-    return ("<=" if operator in ("<", "<=") else ">"), whole
+    return _beside(operator, whole)
 
 
 def _far(operator: str, *, above: bool) -> bool:

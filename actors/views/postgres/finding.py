@@ -5,14 +5,15 @@ sorted by in the one that fits. A total is a record without a key."""
 
 from typing import NamedTuple
 
-from actors.views.conditions import Stored
+from actors.views.conditions import ALWAYS, Stored
 from actors.views.port import NoSuchView, Shape, Wanted
 from actors.views.postgres import tables
-from actors.views.postgres.comparing import SQL_TYPES, Arguments, Columns, bring, condition_sql
+from actors.views.postgres.comparing import SQL_TYPES, Arguments, Columns, bring, condition_sql, storable
 from actors.views.postgres.grams import grams
-from actors.views.postgres.writing import searchable
+from actors.views.words import words
 
 _VALUES = {"text": 0, "bigint": 1, "double precision": 2}
+_NAMES = ("text", "number", "real")
 _NONE = ("NULL::text", "NULL::bigint", "NULL::double precision")
 NOTHING = "NULL::text AS key, NULL::bytea AS document"
 
@@ -27,43 +28,82 @@ class _Order(NamedTuple):
 
     @property
     def sql(self) -> str:
+        """Of a table's rows."""
+        return self._by(self.column)
+
+    @property
+    def of_found(self) -> str:
+        """Of a branch's records."""
+        return self._by(None if self.column is None else _NAMES[_VALUES[self.sql_type]])
+
+    def _by(self, column: str | None) -> str:
         direction = "DESC" if self.descending else "ASC"
-        if self.column is None:
+        if column is None:
             return f"key {direction}"
         nulls = "LAST" if self.descending else "FIRST"
-        return f"{self.column} {direction} NULLS {nulls}, key {direction}"
+        return f"{column} {direction} NULLS {nulls}, key {direction}"
 
 
 def branches(part: int, wanted: Wanted, number: int, shape: Shape, arguments: Arguments) -> list[str]:
     """Those of one page, from generation ``number``. Raises NoSuchView."""
     columns = Columns(shape)
-    conditions = [] if wanted.tombstones else ["NOT gone"]
-    if wanted.keys is not None:
-        keys = [key for key in wanted.keys if _storable(key)]
-        conditions.append(f"key = ANY ({arguments.place(keys, 'text[]')})")
-    conditions.append(condition_sql(wanted.where, columns, arguments))
-    conditions += _search(wanted, columns, arguments)
-    order = _Order(None, "text", False, wanted.descending)
-    if wanted.sort is not None:
-        column, kind, optional = columns.of(wanted.sort)
-        order = _Order(column, SQL_TYPES[kind], optional, wanted.descending)
-        if wanted.after is not None and wanted.after[0] is not None:
-            _check(bring(kind, "==", wanted.after[0]))
-    table = tables.table(number)
+    order = _order(wanted, columns)
+    conditions = _conditions(wanted, columns, arguments)
     values = list(_NONE)
     if order.column is not None:
         values[_VALUES[order.sql_type]] = order.column
-    select = f"SELECT {part} AS part, key, document, {', '.join(values)} FROM {table}"
+    named = ", ".join(f"{value} AS {name}" for value, name in zip(values, _NAMES, strict=True))
+    table = tables.table(number)
+    select = f"SELECT {part} AS part, key, document, {named} FROM {table}"
     limit = arguments.place(wanted.limit + 1, "bigint")
-    pieces = [
-        f"({select} WHERE {' AND '.join([*conditions, *piece])} ORDER BY {order.sql} LIMIT {limit})"
-        for piece in _pieces(wanted.after, order, arguments)
+    pieces = _pieces(wanted.after, order, arguments)
+    classes = [[*one, *conditions] for one in _classes(wanted, shape)]
+    in_order = [
+        _one_after_the_other(
+            [f"{select} WHERE {' AND '.join([*one, *piece])}" for piece in pieces], order, limit
+        )
+        for one in classes
     ]
-    found = pieces[0] if len(pieces) == 1 else f"(({' UNION ALL '.join(pieces)}) LIMIT {limit})"
+    found = in_order[0]
+    if len(in_order) > 1:
+        both = " UNION ALL ".join(in_order)
+        found = f"(SELECT * FROM ({both}) AS r ORDER BY {order.of_found} LIMIT {limit})"
     if not wanted.total:
         return [found]
-    count = f"SELECT {part} AS part, {NOTHING}, {_NONE[0]}, count(*), {_NONE[2]} FROM {table}"
-    return [found, f"({count} WHERE {' AND '.join(conditions)})"]
+    counts = [f"(SELECT count(*) FROM {table} WHERE {' AND '.join(one)})" for one in classes]
+    return [found, f"(SELECT {part} AS part, {NOTHING}, {_NONE[0]}, {' + '.join(counts)}, {_NONE[2]})"]
+
+
+def _conditions(wanted: Wanted, columns: Columns, arguments: Arguments) -> list[str]:
+    conditions = []
+    if wanted.keys is not None:
+        keys = [key for key in wanted.keys if storable(key)]
+        conditions.append(f"key = ANY ({arguments.place(keys, 'text[]')})")
+    conditions.append(condition_sql(wanted.where, columns, arguments))
+    return conditions + _search(wanted, columns, arguments)
+
+
+def _classes(wanted: Wanted, shape: Shape) -> list[list[str]]:
+    """Conditions that divide all documents in such that have an index each."""
+    if wanted.tombstones:
+        return [[]]
+    indexed = wanted.keys is None and (wanted.sort is not None or wanted.where != ALWAYS)
+    return [[tables.SHORT], [tables.LONG]] if indexed and tables.may_be_long(shape) else [["NOT gone"]]
+
+
+def _order(wanted: Wanted, columns: Columns) -> _Order:
+    if wanted.sort is None:
+        return _Order(None, "text", False, wanted.descending)
+    column, kind, optional = columns.of(wanted.sort)
+    if wanted.after is not None and wanted.after[0] is not None:
+        _check(bring(kind, "==", wanted.after[0]))
+    return _Order(column, SQL_TYPES[kind], optional, wanted.descending)
+
+
+def _one_after_the_other(selects: list[str], order: _Order, limit: str) -> str:
+    """All of the first, then all of the next."""
+    pieces = [f"({select} ORDER BY {order.sql} LIMIT {limit})" for select in selects]
+    return pieces[0] if len(pieces) == 1 else f"(({' UNION ALL '.join(pieces)}) LIMIT {limit})"
 
 
 def _pieces(after: tuple[Stored, str] | None, order: _Order, arguments: Arguments) -> list[list[str]]:
@@ -73,7 +113,7 @@ def _pieces(after: tuple[Stored, str] | None, order: _Order, arguments: Argument
         return [[]]
     value, key = after
     beyond = "<" if order.descending else ">"
-    _check(_storable(key))
+    _check(storable(key))
     placed = arguments.place(key, "text")
     column = order.column
     if column is None:
@@ -88,32 +128,20 @@ def _pieces(after: tuple[Stored, str] | None, order: _Order, arguments: Argument
 def _search(wanted: Wanted, columns: Columns, arguments: Arguments) -> list[str]:
     """Every word in one of the fields. The index finds what has all pairs of characters of all words; whether
     the words are there is then seen in the texts."""
-    words = [searchable(word) for word in wanted.search.split()]
-    if not words:
+    searched = words(wanted.search)
+    if not searched:
         return []
     texts = [columns.text(name) for name in wanted.fields]
-    if not texts or not all(map(_storable, words)):
+    if not texts or not all(map(storable, searched)):
         return ["false"]
     conditions = []
-    pairs = grams(words)
+    pairs = grams(searched)
     if pairs:
         conditions.append(f"grams @> {arguments.place(pairs, 'bigint[]')}")
-    for word in words:
+    for word in searched:
         placed = arguments.place(word, "text")
         conditions.append(f"({' OR '.join(f'strpos({text}, {placed}) > 0' for text in texts)})")
     return conditions
-
-
-def _storable(text: str) -> bool:
-    """The server can hold it."""
-    return (text.isascii() and "\x00" not in text) or _encodable(text)
-
-
-def _encodable(text: str) -> bool:
-    try:
-        return b"\x00" not in text.encode()
-    except UnicodeEncodeError:
-        return False
 
 
 def _check(known: object) -> None:

@@ -1,11 +1,13 @@
 """The table of a generation's documents.
 
-``g<number>`` has, in this order: the key, the document (NULL: a tombstone), ``gone``, its revision, a
-column ``c<n>`` for each of the shape's columns, a column ``t<n>`` for each of its searchable fields, and the
+``g<number>`` has, in this order: the key, the document (NULL: a tombstone), ``gone``, ``long``, its revision,
+a column ``c<n>`` for each of the shape's columns, a column ``t<n>`` for each of its searchable fields, and the
 ``grams`` of those.
 
 - ``gone`` says what ``document IS NULL`` would. Partial indexes on the document itself would make each change
   of it a change of all indexes, and PostgreSQL could never update a row in place.
+- An index takes no more than 2,704 bytes of a row. Rows with longer texts in their columns are ``long``; they
+  are few as a rule, and have an index of their own, which is gone through.
 - A revision grows with each change, so that whoever has folded a document that another worker has changed in
   the meantime finds out; it is 1 with the first document.
 - Text compares by code points (COLLATE "C"), as Python does. Missing values come first.
@@ -13,6 +15,9 @@ column ``c<n>`` for each of the shape's columns, a column ``t<n>`` for each of i
   extensions that could do so need rights that a cluster's role does not have, or are not there. The texts are
   stored beside it, because what has all the grams of a word need not have the word."""
 
+from collections.abc import Sequence
+
+from actors.views.conditions import Stored
 from actors.views.port import Kind, Shape
 
 _TYPES: dict[Kind, str] = {
@@ -25,6 +30,26 @@ _TYPES: dict[Kind, str] = {
 }
 
 
+SHORT = "NOT gone AND NOT long"
+LONG = "NOT gone AND long"
+LONGEST = 1_800
+"""Bytes of text in a row's columns, unless it is long: a key of 512 and sixteen numbers fit beside them."""
+
+
+def may_be_long(shape: Shape) -> bool:
+    """It has columns of text."""
+    return any(column.kind == "text" for column in shape.columns)
+
+
+def is_long(columns: Sequence[Stored]) -> bool:
+    """So much text that no index takes it."""
+    # Four bytes per character at most: few must be counted.
+    texts = [value for value in columns if type(value) is str]
+    if 4 * sum(map(len, texts)) <= LONGEST:
+        return False
+    return sum(len(text.encode()) for text in texts) > LONGEST
+
+
 def table(number: int) -> str:
     """Its name."""
     return f"g{number}"
@@ -33,7 +58,7 @@ def table(number: int) -> str:
 def columns(shape_columns: int, fields: int) -> list[str]:
     """Names of all its columns, in their order, for so many of the shape and so many searchable fields."""
     return [
-        *("key", "document", "gone", "revision"),
+        *("key", "document", "gone", "long", "revision"),
         *(f"c{n}" for n in range(shape_columns)),
         *(f"t{n}" for n in range(fields)),
         *(["grams"] if fields else []),
@@ -47,6 +72,7 @@ def create(number: int, shape: Shape) -> str:
         'key text COLLATE "C" PRIMARY KEY',
         "document bytea",
         "gone boolean NOT NULL",
+        "long boolean NOT NULL",
         "revision bigint NOT NULL",
         *(f"c{n} {_TYPES[column.kind]}" for n, column in enumerate(shape.columns)),
         *(f't{n} text COLLATE "C" NOT NULL' for n in range(len(shape.search))),
@@ -57,7 +83,9 @@ def create(number: int, shape: Shape) -> str:
     place = {column.name: n for n, column in enumerate(shape.columns)}
     for fields in shape.indexes:
         keys = [f"c{place[field]} NULLS FIRST" for field in fields]
-        statements.append(f"CREATE INDEX ON {name} ({', '.join(keys)}, key) WHERE NOT gone")
+        statements.append(f"CREATE INDEX ON {name} ({', '.join(keys)}, key) WHERE {SHORT}")
+    if may_be_long(shape):
+        statements.append(f"CREATE INDEX ON {name} (key) WHERE {LONG}")
     if shape.search:
         statements.append(f"CREATE INDEX ON {name} USING gin (grams) WHERE NOT gone")
     return ";\n".join(statements)

@@ -13,6 +13,7 @@ from actors.views.batch import Move
 from actors.views.port import Change, Shape
 from actors.views.postgres import tables
 from actors.views.postgres.grams import grams
+from actors.views.words import folded
 
 _POSITIONS = """
 WITH locked AS MATERIALIZED (
@@ -72,13 +73,10 @@ def documents(
     rows = []
     for key in sorted(changes):
         _, document, columns, texts = changes[key]
-        row: tuple[Any, ...] = (key, document, document is None, revisions.get(key, 0) + 1, *columns)
+        state = (document is None, tables.is_long(columns), revisions.get(key, 0) + 1)
+        row: tuple[Any, ...] = (key, document, *state, *columns)
         if shape.search:
-            row += (*map(searchable, texts), grams(map(searchable, texts)))
+            searched = [folded(text) for text in texts]
+            row += (*searched, grams(searched))
         rows.append(row)
     return rows
-
-
-def searchable(text: str) -> str:
-    """Text as it is searched: without regard to case."""
-    return text.casefold()
