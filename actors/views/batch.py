@@ -31,11 +31,14 @@ class Batch:
         """In the order of the works."""
         self._works = works
         self._touched: list[tuple[list[Touch], Failure | None]] = []
-        for work in works:
-            position = positions.get((work.generation, work.shard))
+        self._taken: dict[tuple[int, int], int] = {}
+        """Which work folds a shard into a generation; another of the same comes too late."""
+        for number, work in enumerate(works):
+            place = (work.generation, work.shard)
+            position = positions.get(place)
             if position is None:
                 self.done.append(Done(0, gone=True))
-            elif position != work.after:
+            elif position != work.after or self._taken.setdefault(place, number) != number:
                 self.done.append(Done(position, moved=True))
             else:
                 self.done.append(Done(position))
@@ -54,7 +57,10 @@ class Batch:
     def fold(self, documents: Mapping[int, Mapping[str, bytes]]) -> None:
         """``documents`` by generation and key, as they are stored; what is not there does not exist."""
         for number, (work, (touches, failed)) in enumerate(zip(self._works, self._touched, strict=True)):
-            if self.done[number].gone or self.done[number].moved:
+            done = self.done[number]
+            if done.moved and (first := self._taken.get((work.generation, work.shard))) is not None:
+                self.done[number] = Done(self.done[first].seq, moved=True)
+            if done.gone or done.moved:
                 continue
             changes = self.changes.setdefault(work.generation, {})
             present = _Present(work, documents.get(work.generation, {}), changes)

@@ -126,8 +126,8 @@ class Wanted(msgspec.Struct, frozen=True):
     """Only documents of these keys."""
     where: Condition = ALWAYS
     search: str = ""
-    """Text whose every word must be in one of ``fields``; words are what spaces separate, also within longer
-    ones and without regard to case."""
+    """Text whose every word must be within the text of one of ``fields``: words are what white space separates;
+    they and the texts are compared as ``words.folded`` makes them, without regard to case and width."""
     fields: tuple[str, ...] = ()
     """Of ``Shape.search``."""
     sort: str | None = None
@@ -200,8 +200,8 @@ class ViewStore(Protocol):
         """Why the store serves no more; empty while it does. Its owner watches it."""
 
     async def prepare(self, shapes: Sequence[Shape]) -> None:
-        """See that each has a generation: its first is live at once; another is built beside the live one,
-        instead of any other that was being built."""
+        """See that each shape has a generation: a view's first is live at once; another is built beside the
+        live one, instead of any other that was being built."""
 
     async def rebuild(self, shape: Shape) -> Generation:
         """Begin another generation of this shape, instead of any other that was being built."""
@@ -227,10 +227,11 @@ class ViewStore(Protocol):
         """Pass over an event; False unless it is the next of this generation and shard."""
 
     async def read(self, wanted: Sequence[Wanted]) -> Reading:
-        """Pages of live generations, all from one moment. Raises NoSuchView."""
+        """Pages of live generations, all from one moment. Raises NoSuchView, also when a view's shape lacks
+        what is asked for."""
 
     async def standings(self, views: Sequence[str]) -> dict[str, Standing]:
-        """What would answer now."""
+        """What would answer now; views of which nothing answers are left out."""
 
     async def close(self) -> None:
         """Finish what is in flight and let go of files, threads and connections."""
