@@ -1,7 +1,7 @@
 """The table of a generation's documents.
 
-``g<number>`` has, in this order: the key, the document (NULL: a tombstone), ``gone``, ``long``, a
-revision, a column ``c<n>`` for each of the shape's columns, a column ``t<n>`` for each of its searchable fields, and the
+The columns of ``g<number>`` are, in this order: the key, the document (NULL: a tombstone), ``gone``, ``long``,
+a revision, ``c<n>`` for each of the shape's columns, ``t<n>`` for each of its searchable fields, and the
 ``grams`` of those.
 
 - ``gone`` says what ``document IS NULL`` would. Partial indexes on the document itself would make each change
