@@ -11,7 +11,7 @@ import msgspec
 from actors.journal.postgres.pool import Pool
 from actors.journal.postgres.reading import repeatable
 from actors.journal.postgres.session import Session
-from actors.views.port import Generation, NoSuchView, Place, Shape, ViewsDamaged
+from actors.views.port import Generation, NoSuchView, Place, Shape, ViewsDamaged, ViewsUnavailable
 from actors.views.postgres import tables
 from actors.views.postgres.failures import told
 from actors.views.postgres.statements import sql
@@ -83,7 +83,10 @@ class Catalogue:
                 return False
             await _drop(connection, others)
             await connection.execute("UPDATE generations SET live = true WHERE number = $1", number)
-        await self._sweep()
+        # Switched it is, whatever becomes of the rest.
+        with contextlib.suppress(ViewsUnavailable):
+            await self._sweep()
+            await self._analyze(number)
         return True
 
     async def pause(self, view: str, paused: bool) -> None:
@@ -111,6 +114,12 @@ class Catalogue:
             await session.connection.execute("SET LOCAL synchronous_commit = on")
             await session.connection.execute("LOCK TABLE generations IN SHARE ROW EXCLUSIVE MODE")
             yield session.connection
+
+    async def _analyze(self, number: int) -> None:
+        """A table that was filled in one go has no statistics yet. Who filters by one index and sorts by
+        another needs them: 1 ms or 700 among a million documents."""
+        async with told(), self._pool.session(self._lane) as session:
+            await session.connection.execute(f"ANALYZE {tables.table(number)}")
 
     async def _sweep(self) -> None:
         """Drop the tables of generations that are no more. Not with the generation: a table is only dropped

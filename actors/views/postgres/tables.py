@@ -1,8 +1,8 @@
 """The table of a generation's documents.
 
-The columns of ``g<number>`` are, in this order: the key, the document (NULL: a tombstone), ``gone``, ``long``,
-a revision, ``c<n>`` for each of the shape's columns, ``t<n>`` for each of its searchable fields, and the
-``grams`` of those.
+The columns of ``g<number>`` are, in this order: the key, the document (NULL: a tombstone), ``gone``,
+``long``, a revision, ``c<n>`` for each of the shape's columns, ``t<n>`` for each of its searchable fields,
+and the ``grams`` of those.
 
 - ``gone`` says what ``document IS NULL`` would. Partial indexes on the document itself would make each change
   of it a change of all indexes, and PostgreSQL could never update a row in place.

@@ -115,7 +115,7 @@ async def test_a_server_that_takes_no_writes_folds_nothing_and_is_used_again_whe
     async def folded() -> bool:
         with suppress(ViewsUnavailable):
             [done] = await store.project([work(Count(["a"]), after=positions)])
-            return done.seq > positions
+            return done.seq > int(positions)
         return False
 
     await until(folded)
