@@ -21,6 +21,7 @@ from actors.company import Company
 from actors.control.access import access
 from actors.control.facts import WorkerFacts
 from actors.control.pins import Pins, resolve
+from actors.control.views import ViewControl
 from actors.control.worker import Control
 from actors.fabric.codec import EnvelopeCodec
 from actors.fabric.connection import Connection, Msg, Unreachable, connect
@@ -34,6 +35,7 @@ from actors.ownership import Ownership
 from actors.region import Region
 from actors.routing import Router
 from actors.settings import EMBEDDED, Settings
+from actors.views.projections import Projections
 
 log = logging.getLogger(__name__)
 
@@ -183,9 +185,10 @@ class Cluster:
                         "(sqlite serves one node)"
                     )
 
-    async def serve(self, status: Callable[[], WorkerFacts]) -> None:
-        """Begin to answer operators. Raises NotJoined."""
-        control = Control(self.connection, self.identity, status, self._release)
+    async def serve(self, status: Callable[[], WorkerFacts], projections: Mapping[str, Projections]) -> None:
+        """Begin to answer operators; ``projections`` fold the views, by context. Raises NotJoined."""
+        views = ViewControl(projections)
+        control = Control(self.connection, self.identity, status, self._release, views.handle)
         self._parts.push_async_callback(control.stop)
         try:
             await control.start()

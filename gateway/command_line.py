@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway import operations
+from gateway import operations, view_operations
 from gateway.command_options import Config, Data, Failed, Sets, read_settings
 
 if TYPE_CHECKING:
@@ -235,6 +235,7 @@ def book(
 
 
 app.add_typer(operations.app)
+app.add_typer(view_operations.app, name="views")
 
 
 @app.command()

@@ -30,24 +30,24 @@ class Cluster:
     All methods raise Refused, NotDone, Unreachable and TimeoutError."""
 
     def __init__(self, operator: Operator, pins: Pins, name: str, say: Callable[[str], object]) -> None:
-        self._operator = operator
+        self.operator = operator
         self._pins = pins
-        self._name = name
-        self._say = say
+        self.name = name
+        self.say = say
 
     async def survey(self) -> Survey:
         """What there is; somebody must have answered, and the nodes of all workers that did, if they can: one
         that has just started hears its operators a moment after its clients."""
         end = time.monotonic() + CONNECT_SECONDS
         while True:
-            found = await self._operator.survey()
+            found = await self.operator.survey()
             if found.nodes and {node.node for node in found.nodes} >= {each.node for each in found.workers}:
                 return found
             if time.monotonic() >= end:
                 break
             await asyncio.sleep(PERIOD)
         if not found.nodes and not found.workers:
-            raise NotDone(f"nobody answers in the cluster {self._name}")
+            raise NotDone(f"nobody answers in the cluster {self.name}")
         return found
 
     async def status(self) -> tuple[Survey, list[tuple[str, int, str]]]:
@@ -66,7 +66,7 @@ class Cluster:
         trouble = {facts.node: facts.trouble for facts in found.nodes}
         share, more = divmod(count, len(nodes))
         for place, each in enumerate(nodes):
-            await self._operator.ask_node(each, Scale(workers=share + (place < more)))
+            await self.operator.ask_node(each, Scale(workers=share + (place < more)))
 
         def done(now: Survey) -> bool:
             for facts in now.nodes:
@@ -81,8 +81,8 @@ class Cluster:
         found = await self.survey()
         node = next((n.node for n in found.nodes if any(s.worker == worker for s in n.slots)), None)
         if node is None:
-            raise NotDone(f"there is no worker {worker} in the cluster {self._name}")
-        await self._operator.ask_node(node, Drain(worker=worker))
+            raise NotDone(f"there is no worker {worker} in the cluster {self.name}")
+        await self.operator.ask_node(node, Drain(worker=worker))
 
         def done(now: Survey) -> bool:
             return worker not in _workers(now) and (not _workers(now) or now.settled())
@@ -95,7 +95,7 @@ class Cluster:
         slots = [(node.node, slot) for node in found.nodes for slot in node.slots]
         replaced: list[str] = []
         for number, (node, slot) in enumerate(slots, 1):
-            await self._operator.ask_node(node, Restart(slot=slot.slot))
+            await self.operator.ask_node(node, Restart(slot=slot.slot))
             successor = _Successor(node, slot.slot, slot.worker)
             what = f"the successor of {slot.worker} ({number} of {len(slots)})"
             await self._until(successor.serves, timeout, what)
@@ -110,7 +110,7 @@ class Cluster:
         places = nodes | {f"{node.node}-{slot.slot}" for node in found.nodes for slot in node.slots}
         kept = lasting_place(place)
         if kept not in places or (kept != place and place not in _workers(found)):
-            raise NotDone(f"there is no worker and no node {place} in the cluster {self._name}")
+            raise NotDone(f"there is no worker and no node {place} in the cluster {self.name}")
         await self._pins.pin(context, shard, kept)
         return kept
 
@@ -127,16 +127,16 @@ class Cluster:
                 listed = any((q.aggregate, q.id) == (aggregate, id) for q in facts.quarantined)
                 if facts.context == context and (listed or facts.quarantines > len(facts.quarantined)):
                     ask = Release(context=context, aggregate=aggregate, id=id)
-                    await self._operator.ask_worker(worker.worker, ask)
+                    await self.operator.ask_worker(worker.worker, ask)
                     return worker.worker
         if context not in found.sizes():
-            raise NotDone(f"there is no context {context} in the cluster {self._name}")
+            raise NotDone(f"there is no context {context} in the cluster {self.name}")
         raise NotDone(f"{context}/{aggregate}/{id} is not quarantined")
 
     def _check(self, found: Survey, context: str, shard: int) -> None:
         size = found.sizes().get(context)
         if size is None:
-            raise NotDone(f"there is no context {context} in the cluster {self._name}")
+            raise NotDone(f"there is no context {context} in the cluster {self.name}")
         if shard >= size:
             raise NotDone(f"{context} has the shards 0 to {size - 1}, not {shard}")
 
@@ -150,13 +150,11 @@ class Cluster:
         """Look until it is ``done``; ``alone``: nobody may be left to answer but the nodes."""
         end = time.monotonic() + timeout
         while True:
-            found = await self._operator.survey()
+            found = await self.operator.survey()
             if (found.nodes or not alone) and done(found):
                 return found
             missing = found.not_open()
-            self._say(
-                f"waiting for {what}" + (f", {len(missing)} shards are on their way" if missing else "")
-            )
+            self.say(f"waiting for {what}" + (f", {len(missing)} shards are on their way" if missing else ""))
             if time.monotonic() >= end:
                 raise NotDone(f"waited {timeout:g} s for {what}: {_why_not(found)}")
             await asyncio.sleep(PERIOD)

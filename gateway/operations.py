@@ -25,7 +25,7 @@ Shard = Annotated[int, typer.Argument(min=0, max=4095, help="The shard's number.
 T = TypeVar("T")
 
 
-def _with_cluster(
+def with_cluster(
     config: Config, sets: Sets, data: Data, as_json: bool, work: Callable[["Cluster"], Awaitable[T]]
 ) -> T:
     """Connect, work, disconnect; whatever goes wrong is one line."""
@@ -65,7 +65,7 @@ def status(
     """
     from gateway import status_view
 
-    survey, pins = _with_cluster(config, sets, data, as_json, lambda cluster: cluster.status())
+    survey, pins = with_cluster(config, sets, data, as_json, lambda cluster: cluster.status())
     if as_json:
         typer.echo(status_view.as_json(survey, pins))
     else:
@@ -90,10 +90,10 @@ def scale(
 
     Holds until the nodes are started anew: then `workers` in cluster.yaml counts again.
     """
-    told = _with_cluster(
+    told = with_cluster(
         config, sets, data, as_json, lambda cluster: cluster.scale(count, node, timeout=timeout)
     )
-    _tell(as_json, {"workers": told}, f"{count} workers serve")
+    tell(as_json, {"workers": told}, f"{count} workers serve")
 
 
 @app.command()
@@ -106,8 +106,8 @@ def drain(
     sets: Sets = None,
 ) -> None:
     """Let a worker finish, hand over its shards and end; no other is started in its place."""
-    _with_cluster(config, sets, data, as_json, lambda cluster: cluster.drain(worker, timeout=timeout))
-    _tell(as_json, {"drained": worker}, f"{worker} has left")
+    with_cluster(config, sets, data, as_json, lambda cluster: cluster.drain(worker, timeout=timeout))
+    tell(as_json, {"drained": worker}, f"{worker} has left")
 
 
 @app.command("rolling-restart")
@@ -125,10 +125,8 @@ def rolling_restart(
 
     Goes on only when all shards are served again; the first that cannot be replaced ends it.
     """
-    told = _with_cluster(
-        config, sets, data, as_json, lambda cluster: cluster.rolling_restart(timeout=timeout)
-    )
-    _tell(as_json, {"restarted": told}, f"{len(told)} workers were replaced")
+    told = with_cluster(config, sets, data, as_json, lambda cluster: cluster.rolling_restart(timeout=timeout))
+    tell(as_json, {"restarted": told}, f"{len(told)} workers were replaced")
 
 
 @app.command()
@@ -142,8 +140,8 @@ def pin(
     sets: Sets = None,
 ) -> None:
     """Keep a shard on one node, or in one worker's slot; it moves there at once."""
-    told = _with_cluster(config, sets, data, as_json, lambda cluster: cluster.pin(context, shard, place))
-    _tell(
+    told = with_cluster(config, sets, data, as_json, lambda cluster: cluster.pin(context, shard, place))
+    tell(
         as_json,
         {"context": context, "shard": shard, "place": told},
         f"{context}/{shard} is pinned to {told}",
@@ -160,8 +158,8 @@ def unpin(
     sets: Sets = None,
 ) -> None:
     """Let a pinned shard live anywhere again."""
-    _with_cluster(config, sets, data, as_json, lambda cluster: cluster.unpin(context, shard))
-    _tell(
+    with_cluster(config, sets, data, as_json, lambda cluster: cluster.unpin(context, shard))
+    tell(
         as_json,
         {"context": context, "shard": shard, "place": None},
         f"{context}/{shard} is not pinned any more",
@@ -179,17 +177,17 @@ def release(
     sets: Sets = None,
 ) -> None:
     """Let a quarantined entity try again."""
-    worker = _with_cluster(
+    worker = with_cluster(
         config, sets, data, as_json, lambda cluster: cluster.release(context, aggregate, id)
     )
-    _tell(
+    tell(
         as_json,
         {"context": context, "aggregate": aggregate, "id": id, "worker": worker},
         f"{context}/{aggregate}/{id} is released on {worker}",
     )
 
 
-def _tell(as_json: bool, facts: dict[str, object], sentence: str) -> None:
+def tell(as_json: bool, facts: dict[str, object], sentence: str) -> None:
     import json
 
     typer.echo(json.dumps(facts) if as_json else sentence)

@@ -7,6 +7,7 @@ import msgspec
 from actors.messages import Answer
 from gateway.exchange import Exchange
 from gateway.metrics import Recorder
+from gateway.negotiation import JSON_ALONE
 from gateway.problems import NOT_READY, Refusal
 from gateway.query_string import integers
 from gateway.responses import Response, respond
@@ -18,6 +19,7 @@ class Page:
     """Answers ``GET`` with what ``make`` returns."""
 
     limited = False
+    media_types = JSON_ALONE
 
     def __init__(self, path: str, make: Callable[[], Response]) -> None:
         self.recorder = Recorder("GET", path)
@@ -36,16 +38,17 @@ def alive() -> Response:
     return respond(200, b'{"status":"alive"}', headers=(("Cache-Control", "no-store"),))
 
 
-def readiness(ready: Readiness) -> Callable[[], Response]:
-    """200 when ``ready`` names no reason against it, else 503 with the reasons."""
+def readiness(ready: Readiness, notes: Readiness = dict) -> Callable[[], Response]:
+    """200 when ``ready`` names no reason against it, with the ``notes`` there are; else 503 with the
+    reasons."""
 
     def make() -> Response:
         reasons = ready()
         if reasons:
             detail = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
             raise Refusal(NOT_READY, detail, headers=(("Cache-Control", "no-store"),))
-        return respond(
-            200, msgspec.json.encode({"status": "ready"}), headers=(("Cache-Control", "no-store"),)
-        )
+        told = notes()
+        body = {"status": "ready", "notes": told} if told else {"status": "ready"}
+        return respond(200, msgspec.json.encode(body), headers=(("Cache-Control", "no-store"),))
 
     return make

@@ -9,18 +9,22 @@ import msgspec
 from prometheus_client.registry import Collector
 
 from actors import address
+from actors.manifest import ManifestError
 from actors.settings import GatewaySettings
 from actors.shared_port import SharedPort
-from contexts.vocabulary import Aggregate, CommandRoute, Get
+from contexts.vocabulary import Aggregate, CommandRoute, Find, Get, Inquiry
 from gateway import docs
 from gateway.commands import CommandEndpoint
 from gateway.deadline import wait_preference
+from gateway.documents import DocumentEndpoint
 from gateway.endpoint import Endpoint
 from gateway.exchange import Exchange, target_of
+from gateway.find import FindEndpoint
 from gateway.header_names import ACCEPT, PREFER
+from gateway.inquiries import InquiryEndpoint
 from gateway.listener import Listener
 from gateway.metrics import Exposition, GatewayCollector, Recorder
-from gateway.negotiation import accepts_json
+from gateway.negotiation import accepts
 from gateway.openapi import Described, document
 from gateway.pages import Page, Readiness, alive, readiness
 from gateway.problems import (
@@ -31,17 +35,20 @@ from gateway.problems import (
     Refusal,
 )
 from gateway.queries import HistoryEndpoint, StateEndpoint
+from gateway.reading import Reader
 from gateway.regions import Region
 from gateway.responses import Response, respond
 from gateway.router import Match, Router
+from gateway.views import Views
 
 
 class Gateway:
     """The HTTP edge of a worker.
 
-    ``ready`` returns reasons by name why the worker cannot serve, nothing when it can; ``collectors`` are
-    shown at ``/metrics`` beside the gateway's own figures; ``clock`` is the loop's unless a test says
-    otherwise.
+    ``ready`` returns reasons by name why the worker cannot serve, nothing when it can; ``notes`` what is
+    wrong while it serves all the same; ``collectors`` are shown at ``/metrics`` beside the gateway's own
+    figures; ``clock`` is the loop's unless a test says otherwise. ``views`` are by context; raises
+    ManifestError when a route needs views that are not there.
     """
 
     def __init__(
@@ -51,8 +58,11 @@ class Gateway:
         ready: Readiness,
         collectors: Iterable[Collector] = (),
         clock: Callable[[], float] | None = None,
+        notes: Readiness = dict,
+        views: Mapping[str, Views] | None = None,
     ) -> None:
         self._settings = settings
+        self._notes = notes
         self._ready = ready
         self._clock = clock
         self._router: Router[Endpoint] = Router()
@@ -65,7 +75,7 @@ class Gateway:
         own = GatewayCollector(self._recorders, lambda: self.in_flight, lambda: self.connections)
         self._exposition = Exposition((own, *collectors))
         for region in regions.values():
-            self._mount(region)
+            self._mount(region, views.get(region.name) if views else None)
         self._mount_pages()
 
     @property
@@ -105,30 +115,36 @@ class Gateway:
         """Drain, let running requests finish for at most ``grace`` seconds, and close."""
         await self._listener.stop(grace)
 
-    def _mount(self, region: Region) -> None:
+    def _mount(self, region: Region, views: Views | None) -> None:
         manifest = region.manifest
+        reader = None if views is None else Reader(region, views)
         for route in manifest.context.routes:
             if isinstance(route, CommandRoute):
-                command = CommandEndpoint(region, manifest, route, self._settings)
-                self.operations.append(command)
-                self._add(route.method, command.template, command)
-                continue
-            if not isinstance(route, Get) or not isinstance(route.source, Aggregate):
-                continue
-            state = StateEndpoint(region, manifest, route)
-            self.operations.append(state)
-            self._add("GET", state.template, state)
-            if route.part is None:
-                history = HistoryEndpoint(region, manifest, route)
-                self.operations.append(history)
-                self._add("GET", history.template, history)
+                self._describe_and_add(CommandEndpoint(region, manifest, route, self._settings))
+            elif isinstance(route, Get) and isinstance(route.source, Aggregate):
+                self._describe_and_add(StateEndpoint(region, manifest, route))
+                if route.part is None:
+                    self._describe_and_add(HistoryEndpoint(region, manifest, route))
+            elif reader is None:
+                where = f"context {manifest.name!r}, route {route.path!r}"
+                raise ManifestError(f"{where}: there are no views to read")
+            elif isinstance(route, Find):
+                self._describe_and_add(FindEndpoint(reader, manifest, route))
+            elif isinstance(route.source, Inquiry):
+                self._describe_and_add(InquiryEndpoint(reader, manifest, route))
+            else:
+                self._describe_and_add(DocumentEndpoint(reader, manifest, route))
+
+    def _describe_and_add(self, endpoint: Described) -> None:
+        self.operations.append(endpoint)
+        self._add(endpoint.recorder.method, endpoint.template, endpoint)
 
     def _mount_pages(self) -> None:
         pages: dict[str, Callable[[], Response]] = {
             **docs.pages(),
             "/openapi.json": cache(self._describe),
             "/healthz": alive,
-            "/readyz": readiness(self._readiness),
+            "/readyz": readiness(self._readiness, self._notes),
             "/metrics": lambda: respond(
                 200, self._exposition.render(), self._exposition.content_type.encode()
             ),
@@ -168,7 +184,7 @@ class Gateway:
         headers = message.headers
         if ACCEPT in headers:
             accept = exchange.header(ACCEPT) or ""
-            if endpoint.limited and accept != "*/*" and not accepts_json(accept):
+            if endpoint.limited and accept != "*/*" and not accepts(accept, endpoint.media_types):
                 raise Refusal(NOT_ACCEPTABLE)
         if endpoint.limited:
             self._limit(exchange)

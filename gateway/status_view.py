@@ -1,19 +1,17 @@
 """The cluster's status as people and as scripts read it."""
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from actors.control.facts import ContextFacts, NodeFacts, WorkerFacts
 from actors.control.operator import Owned, Survey
+from gateway import view_table
+from gateway.tables import console, table
 
-WIDTH = 240
-"""Columns of a line where there is no terminal."""
 Pinned = tuple[str, int, str]
 """Context, shard, place."""
 
@@ -54,46 +52,34 @@ def as_json(survey: Survey, pins: Iterable[Pinned]) -> str:
 
 def show(survey: Survey, pins: Sequence[Pinned], each_shard: bool) -> None:
     """Tables on stdout."""
-    # Into a file or a pipe nothing is folded: who reads it there takes it apart by lines.
-    width = None if sys.stdout.isatty() else WIDTH
-    console = Console(file=sys.stdout, highlight=False, markup=False, width=width)
-    console.print(_nodes(survey.nodes))
-    console.print(_workers(survey))
+    shown = console()
+    shown.print(_nodes(survey.nodes))
+    shown.print(_workers(survey))
     if survey.workers:
-        console.print(_contexts(survey))
-        console.print(_each_shard(survey) if each_shard else _shards(survey))
+        shown.print(_contexts(survey))
+        shown.print(_each_shard(survey) if each_shard else _shards(survey))
     for line in _concerns(survey, pins):
-        console.print(line, soft_wrap=True)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        name = column.removesuffix(">")
-        table.add_column(name, justify="right" if column.endswith(">") else "left", overflow="fold")
-    return table
+        shown.print(line, soft_wrap=True)
 
 
 def _nodes(nodes: Iterable[NodeFacts]) -> Table:
-    table = _table("NODE", "HOST", "GATEWAY", "VERSION", "UP>", "WORKERS>")
+    shown = table("NODE", "HOST", "GATEWAY", "VERSION", "UP>", "WORKERS>")
     for node in nodes:
         serving = sum(slot.state in ("serving", "replacing") for slot in node.slots)
-        table.add_row(
+        shown.add_row(
             node.node, node.host, node.address, node.version, _span(node.uptime), f"{serving}/{node.wanted}"
         )
-    return table
+    return shown
 
 
 def _workers(survey: Survey) -> Table:
-    table = _table(
-        "WORKER", "STATE", "PID>", "VERSION", "UP>", "ROLES", "IN FLIGHT>", "DEATHS>", "LAST WORDS"
-    )
+    shown = table("WORKER", "STATE", "PID>", "VERSION", "UP>", "ROLES", "IN FLIGHT>", "DEATHS>", "LAST WORDS")
     told = {worker.worker: worker for worker in survey.workers}
     for node in survey.nodes:
         for slot in node.slots:
             worker = told.pop(slot.worker, None)
             state = slot.state if slot.worker not in survey.silent else "silent"
-            table.add_row(
+            shown.add_row(
                 slot.worker or f"{node.node}-{slot.slot}",
                 state if worker is None or worker.state == "serving" else worker.state,
                 str(slot.pid or ""),
@@ -106,28 +92,28 @@ def _workers(survey: Survey) -> Table:
             )
     for worker in told.values():
         # Its node did not answer, or it was replaced a moment ago.
-        table.add_row(
+        shown.add_row(
             *(worker.worker, worker.state, str(worker.pid), worker.version, _span(worker.uptime)),
             *(",".join(worker.roles), str(worker.in_flight), "", ""),
         )
     for silent in set(survey.silent) - {slot.worker for node in survey.nodes for slot in node.slots}:
-        table.add_row(silent, "silent", "", "", "", "", "", "", "")
-    return table
+        shown.add_row(silent, "silent", "", "", "", "", "", "", "")
+    return shown
 
 
 def _contexts(survey: Survey) -> Table:
-    table = _table(
+    shown = table(
         *("CONTEXT", "WORKER", "SHARDS>", "ACTIVE>", "PASSIVATED>", "RECOVERED>", "FAILURES>"),
         *("WAITING>", "RECOVERING>", "COMMIT QUEUE>", "SLOWEST"),
     )
     rows = [(facts.context, worker.worker, facts) for worker in survey.workers for facts in worker.contexts]
     for context, worker, facts in sorted(rows, key=lambda row: row[:2]):
-        table.add_row(
+        shown.add_row(
             *(context, worker, f"{len(facts.shards)}/{facts.of}", str(facts.active), str(facts.passivated)),
             *(str(facts.recovered), str(facts.failures), str(facts.waiting), str(facts.recovering)),
             *(str(facts.commit_queue), _slowest(facts)),
         )
-    return table
+    return shown
 
 
 def _slowest(facts: ContextFacts) -> str:
@@ -139,27 +125,28 @@ def _shards(survey: Survey) -> Table:
     groups: dict[tuple[str, str, str], list[Owned]] = defaultdict(list)
     for owned in survey.shards():
         groups[owned.context, owned.owner, owned.state].append(owned)
-    table = _table("CONTEXT", "OWNER", "STATE", "COUNT>", "EPOCHS", "SHARDS")
+    shown = table("CONTEXT", "OWNER", "STATE", "COUNT>", "EPOCHS", "SHARDS")
     for (context, owner, state), group in sorted(groups.items()):
         epochs = {each.epoch for each in group}
         spread = f"{min(epochs)}-{max(epochs)}" if len(epochs) > 1 else str(*epochs)
         numbers = _ranges([each.shard for each in group])
-        table.add_row(context, owner, state, str(len(group)), spread, numbers)
-    return table
+        shown.add_row(context, owner, state, str(len(group)), spread, numbers)
+    return shown
 
 
 def _each_shard(survey: Survey) -> Table:
-    table = _table("SHARD", "OWNER", "STATE", "EPOCH>", "LAST EVENT>")
+    shown = table("SHARD", "OWNER", "STATE", "EPOCH>", "LAST EVENT>")
     for owned in survey.shards():
-        table.add_row(
+        shown.add_row(
             *(f"{owned.context}/{owned.shard}", owned.owner, owned.state, str(owned.epoch), str(owned.seq))
         )
-    return table
+    return shown
 
 
 def _concerns(survey: Survey, pins: Iterable[Pinned]) -> Iterable[str]:
     for context, shard, place in pins:
         yield f"pinned: {context}/{shard} to {place}"
+    yield from view_table.concerns(survey)
     for worker in survey.workers:
         for facts in worker.contexts:
             for each in facts.quarantined:
@@ -169,6 +156,8 @@ def _concerns(survey: Survey, pins: Iterable[Pinned]) -> Iterable[str]:
                 )
             if facts.quarantines > len(facts.quarantined):
                 yield f"quarantined: {facts.quarantines} entities of {facts.context} on {worker.worker}"
+            if facts.views_trouble:
+                yield f"trouble: {facts.context} on {worker.worker}: {facts.views_trouble}"
             if facts.trouble:
                 yield f"trouble: {facts.context} on {worker.worker}: {facts.trouble}"
         if worker.note:

@@ -32,7 +32,9 @@ from actors.journal.sqlite import SqliteJournal
 from actors.region import Region, wall_clock
 from actors.settings import SQLITE, Settings
 from actors.stage import Stage
+from actors.views.projections import Projections
 from gateway.server import Gateway
+from gateway.view_metrics import ViewCollector
 from gateway.worker_metrics import ClusterCollector, RegionCollector, StageCollector
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._regions: dict[str, Region] = {}
         self._journals: dict[str, SqliteJournal | PostgresJournal] = {}
+        self._projections: dict[str, Projections] = {}
         self._stage: Stage | None = None
         self._cluster: Cluster | None = None
         self._gateway: Gateway | None = None
@@ -121,13 +124,20 @@ class Worker:
         parts.push_async_callback(self._drain_regions)
         parts.push_async_callback(self._hand_over, cluster)
         await self._until_settled(cluster)
-        gather = Gatherer(self._identity, settings.node.roles, self._regions)
-        await cluster.serve(lambda: self._facts(gather))
+        gather = Gatherer(self._identity, settings.node.roles, self._regions, self._projections)
+        await cluster.serve(lambda: self._facts(gather), self._projections)
         if "gateway" not in settings.node.roles:
             parts.callback(cluster.leave)
             return ""
-        collectors = (RegionCollector(self._regions), StageCollector(stage), ClusterCollector(cluster))
-        self._gateway = gateway = Gateway(settings.gateway, self._regions, self._troubles, collectors)
+        collectors = (
+            RegionCollector(self._regions),
+            ViewCollector(self._projections),
+            StageCollector(stage),
+            ClusterCollector(cluster),
+        )
+        self._gateway = gateway = Gateway(
+            settings.gateway, self._regions, self._troubles, collectors, notes=self._notes
+        )
         bind = address.parse(settings.gateway.bind)
         try:
             gateway.start([socket.socket(fileno=descriptor) for descriptor in self._identity.listening])
@@ -205,6 +215,11 @@ class Worker:
         assert self._cluster is not None
         found = {name: trouble for name, region in self._regions.items() if (trouble := region.trouble())}
         return {**self._cluster.troubles(), **found}
+
+    def _notes(self) -> Mapping[str, str]:
+        """What is wrong with views, by context: their documents are answered as they are, so it is nothing to
+        be taken off a balancer for."""
+        return {name: trouble for name, found in self._projections.items() if (trouble := found.trouble())}
 
     # The end
 

@@ -42,6 +42,59 @@ class QuarantineFacts(Facts, frozen=True):
     """For how long."""
 
 
+class PlaceFacts(Facts, frozen=True):
+    """How far a worker has folded a shard that it serves into a generation of a view."""
+
+    shard: int
+    seq: int
+    """The last event that is folded."""
+    head: int
+    """The last that is committed, as far as the worker knows."""
+    state: str
+    """See ``projector.ProjectorState``."""
+
+
+class ParkedFacts(Facts, frozen=True):
+    """An event that could not be folded: its shard stands still in this generation of the view."""
+
+    shard: int
+    seq: int
+    position: str
+    """``<context>/<shard>:<seq>``."""
+    event: str
+    """Its stored type."""
+    entity: str
+    """``<aggregate>/<id>``."""
+    version: int
+    error: str
+    attempts: int
+
+
+class ViewFacts(Facts, frozen=True):
+    """One generation of a view, as one worker folds it."""
+
+    view: str
+    generation: int
+    fingerprint: str
+    live: bool
+    """It answers; else it is being built."""
+    paused: bool
+    foldable: bool
+    """The worker's release can fold it; else the shards it serves stand still here."""
+    folded: int
+    """Events of this worker's shards that are folded, those before it started too."""
+    lag: int
+    """Events of this worker's shards that are committed and not folded."""
+    seconds: float
+    """For how long the oldest of them has been waiting."""
+    waiting: int
+    """Events in memory that wait to be folded."""
+    places: tuple[PlaceFacts, ...] = ()
+    parked: tuple[ParkedFacts, ...] = ()
+    parks: int = 0
+    """How many shards are parked; more than are listed when there are many."""
+
+
 class ContextFacts(Facts, frozen=True):
     """One context on one worker."""
 
@@ -69,6 +122,10 @@ class ContextFacts(Facts, frozen=True):
     """How many are quarantined; more than are listed when there are many."""
     trouble: str = ""
     """Why it does not serve all it should."""
+    views: tuple[ViewFacts, ...] = ()
+    """By generation."""
+    views_trouble: str = ""
+    """Why the worker cannot fold views at present."""
 
 
 class WorkerFacts(Facts, frozen=True):

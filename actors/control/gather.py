@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 
 from actors.control.facts import ContextFacts, EntityFacts, QuarantineFacts, ShardFacts, WorkerFacts
+from actors.control.view_facts import view_facts
 from actors.entity import Entity
 from actors.identity import Identity
 from actors.recovery import EntityKey, Recovery
 from actors.region import Region
 from actors.shard import Shard
+from actors.views.projections import Projections
 
 SLOWEST = 10
 """Entities with the most waiting that are told per context."""
@@ -24,10 +26,18 @@ QUARANTINED = 100
 class Gatherer:
     """Tells a worker's facts whenever asked. Reading entities costs about 0.1 us each."""
 
-    def __init__(self, identity: Identity, roles: Iterable[str], regions: Mapping[str, Region]) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        roles: Iterable[str],
+        regions: Mapping[str, Region],
+        projections: Mapping[str, Projections],
+    ) -> None:
+        """``projections`` fold the views, by context."""
         self._identity = identity
         self._roles = tuple(roles)
         self._regions = regions
+        self._projections = projections
         self._host = socket.gethostname()
         self._version = version("butai")
         self._started = time.monotonic()
@@ -47,11 +57,13 @@ class Gatherer:
             uptime=round(time.monotonic() - self._started, 3),
             in_flight=in_flight,
             connections=connections,
-            contexts=tuple(context_facts(region) for region in self._regions.values()),
+            contexts=tuple(
+                context_facts(region, self._projections.get(name)) for name, region in self._regions.items()
+            ),
         )
 
 
-def context_facts(region: Region) -> ContextFacts:
+def context_facts(region: Region, projections: Projections | None = None) -> ContextFacts:
     """What one context does on this worker."""
     waiting = [found for shard in region.shards.values() for found in _waiting(shard)]
     slowest = heapq.nlargest(SLOWEST, waiting)
@@ -75,6 +87,8 @@ def context_facts(region: Region) -> ContextFacts:
         ),
         quarantines=len(quarantined),
         trouble=region.trouble(),
+        views=view_facts(projections) if projections is not None else (),
+        views_trouble=projections.store_trouble if projections is not None else "",
     )
 
 

@@ -2,7 +2,8 @@
 
 A receiver takes nothing for granted: whoever is on the bus can send anything."""
 
-from typing import TypeAlias
+from collections.abc import Coroutine
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -56,6 +57,44 @@ class Restart(Request, frozen=True, tag="restart", kw_only=True):
     slot: int
 
 
+class PauseView(Request, frozen=True, tag="pause view", kw_only=True):
+    """Halt a view, or let it go on."""
+
+    context: str
+    view: str
+    paused: bool
+
+
+class RebuildView(Request, frozen=True, tag="rebuild view", kw_only=True):
+    """Fold a view anew, beside what answers."""
+
+    context: str
+    view: str
+
+
+class ReleaseView(Request, frozen=True, tag="release view", kw_only=True):
+    """Let a view's parked shard try again."""
+
+    context: str
+    view: str
+    shard: int
+
+
+class SkipView(Request, frozen=True, tag="skip view", kw_only=True):
+    """Have a view pass over the event that its shard is parked with."""
+
+    context: str
+    view: str
+    shard: int
+    seq: int
+
+
+class LookAtViews(Request, frozen=True, tag="look at views", kw_only=True):
+    """Something about a context's views has changed in their store."""
+
+    context: str
+
+
 class Done(msgspec.Struct, frozen=True, tag_field="reply", tag="done"):
     """It was done, or begun if it takes time."""
 
@@ -66,6 +105,22 @@ class Failed(msgspec.Struct, frozen=True, tag_field="reply", tag="failed"):
     why: str
 
 
+class Begun(msgspec.Struct, frozen=True, tag_field="reply", tag="begun"):
+    """A generation of a view is being built."""
+
+    generation: int
+
+
+class Skipped(msgspec.Struct, frozen=True, tag_field="reply", tag="skipped", kw_only=True):
+    """The event that a view has passed over."""
+
+    event: str
+    entity: str
+    version: int
+    error: str
+    """Why it could not be folded."""
+
+
 class WorkerStatus(msgspec.Struct, frozen=True, tag_field="reply", tag="worker"):
     facts: WorkerFacts
 
@@ -74,8 +129,11 @@ class NodeStatus(msgspec.Struct, frozen=True, tag_field="reply", tag="node"):
     facts: NodeFacts
 
 
-Ask: TypeAlias = Status | Release | Scale | Drain | Restart
-Reply: TypeAlias = Done | Failed | WorkerStatus | NodeStatus
+ViewAsk: TypeAlias = PauseView | RebuildView | ReleaseView | SkipView | LookAtViews
+Ask: TypeAlias = Status | Release | Scale | Drain | Restart | ViewAsk
+Reply: TypeAlias = Done | Failed | Begun | Skipped | WorkerStatus | NodeStatus
+Work: TypeAlias = Coroutine[Any, Any, Reply]
+"""A reply that takes time."""
 
 _asks: msgspec.msgpack.Decoder[Ask] = msgspec.msgpack.Decoder(Ask)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
@@ -107,21 +165,29 @@ def decode_reply(data: bytes) -> Reply:
 
 
 def encode_reply(reply: Reply, limit: int) -> bytes:
-    """The reply in at most ``limit`` bytes: a worker's facts lose their details, the last context's first,
-    until they fit."""
+    """The reply in at most ``limit`` bytes: a worker's facts lose the positions of their views, then their
+    other details, the last context's first, until they fit."""
     data = encode(reply)
     if len(data) <= limit - REPLY_RESERVE or not isinstance(reply, WorkerStatus):
         return data
     facts = reply.facts
     contexts = list(facts.contexts)
-    for place in reversed(range(len(contexts))):
-        contexts[place] = _brief(contexts[place])
-        note = f"the details of {len(contexts) - place} of {len(contexts)} contexts do not fit into a message"
-        data = encode(WorkerStatus(msgspec.structs.replace(facts, contexts=tuple(contexts), note=note)))
-        if len(data) <= limit - REPLY_RESERVE:
-            break
+    for what, shorten in (("positions of the views", _without_places), ("details", _brief)):
+        for place in reversed(range(len(contexts))):
+            contexts[place] = shorten(contexts[place])
+            left_out = f"{len(contexts) - place} of {len(contexts)} contexts"
+            note = f"the {what} of {left_out} do not fit into a message"
+            data = encode(WorkerStatus(msgspec.structs.replace(facts, contexts=tuple(contexts), note=note)))
+            if len(data) <= limit - REPLY_RESERVE:
+                return data
     return data
 
 
+def _without_places(facts: ContextFacts) -> ContextFacts:
+    views = tuple(msgspec.structs.replace(view, places=()) for view in facts.views)
+    return msgspec.structs.replace(facts, views=views)
+
+
 def _brief(facts: ContextFacts) -> ContextFacts:
-    return msgspec.structs.replace(facts, shards=(), slowest=(), quarantined=())
+    views = tuple(msgspec.structs.replace(view, places=(), parked=()) for view in facts.views)
+    return msgspec.structs.replace(facts, shards=(), slowest=(), quarantined=(), views=views)

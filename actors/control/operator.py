@@ -17,6 +17,7 @@ from actors.control.messages import (
     Failed,
     NodeStatus,
     NotUnderstood,
+    Reply,
     Status,
     WorkerStatus,
     decode_reply,
@@ -129,24 +130,25 @@ class Operator:
 
     async def ask_node(self, node: str, ask: Ask) -> None:
         """Have a node do something. Raises Refused, Unreachable or TimeoutError."""
-        await self._ask(subjects.node(self._cluster, node), f"node {node}", ask)
+        await self._ask(subjects.node(self._cluster, node), f"node {node}", ask, SECONDS)
 
-    async def ask_worker(self, worker: str, ask: Ask) -> None:
-        """Have a worker do something. Raises Refused, Unreachable or TimeoutError."""
-        await self._ask(subjects.worker(self._cluster, worker), f"worker {worker}", ask)
+    async def ask_worker(self, worker: str, ask: Ask, seconds: float = SECONDS) -> Reply:
+        """Have a worker do something; what it says. Raises Refused, Unreachable or TimeoutError."""
+        return await self._ask(subjects.worker(self._cluster, worker), f"worker {worker}", ask, seconds)
 
-    async def _ask(self, subject: str, whom: str, ask: Ask) -> None:
+    async def _ask(self, subject: str, whom: str, ask: Ask, seconds: float) -> Reply:
         try:
-            message = await self._connection.request(subject, encode(ask), SECONDS)
+            message = await self._connection.request(subject, encode(ask), seconds)
             reply = decode_reply(message.data)
         except nats.errors.NoRespondersError:
             raise Refused(f"there is no {whom} in the cluster {self._cluster}") from None
         except TimeoutError:
-            raise TimeoutError(f"{whom} did not answer within {SECONDS:g} s") from None
+            raise TimeoutError(f"{whom} did not answer within {seconds:g} s") from None
         except NotUnderstood as error:
             raise Refused(f"{whom}: {error}") from error
         if isinstance(reply, Failed):
             raise Refused(f"{whom}: {reply.why}")
+        return reply
 
     async def _members(self) -> dict[str, str]:
         """The node of each worker whose heartbeats are kept, by the worker's id; empty before the first."""

@@ -1,10 +1,25 @@
-"""A worker's side of the control plane: it tells its facts and releases quarantined entities."""
+"""A worker's side of the control plane: it tells its facts, and does what operators ask of it."""
 
 from collections.abc import Callable
 
 from actors.control import subjects
 from actors.control.facts import WorkerFacts
-from actors.control.messages import Ask, Done, Failed, Release, Reply, Status, WorkerStatus
+from actors.control.messages import (
+    Ask,
+    Done,
+    Failed,
+    LookAtViews,
+    PauseView,
+    RebuildView,
+    Release,
+    ReleaseView,
+    Reply,
+    SkipView,
+    Status,
+    ViewAsk,
+    Work,
+    WorkerStatus,
+)
 from actors.control.responder import Responder
 from actors.fabric.connection import Connection
 from actors.identity import Identity
@@ -14,7 +29,8 @@ class Control:
     """Answers for one worker, from ``start`` to ``stop``.
 
     ``status`` tells the facts; ``release(context, aggregate, id)`` lets a quarantined entity try again and
-    says whether it was quarantined here. Both are called on the loop and must be quick."""
+    says whether it was quarantined here. Both are called on the loop and must be quick. ``views`` does what
+    is asked about views, and may take its time."""
 
     def __init__(
         self,
@@ -22,11 +38,13 @@ class Control:
         identity: Identity,
         status: Callable[[], WorkerFacts],
         release: Callable[[str, str, str], bool],
+        views: Callable[[ViewAsk], Reply | Work],
     ) -> None:
         cluster = identity.cluster
         own = subjects.worker(cluster, identity.worker)
         self._status = status
         self._release = release
+        self._views = views
         self._responder = Responder(connection, (own, subjects.everyone(cluster)), self._handle)
 
     async def start(self) -> None:
@@ -37,7 +55,7 @@ class Control:
         """Answer no more."""
         await self._responder.stop()
 
-    def _handle(self, ask: Ask) -> Reply:
+    def _handle(self, ask: Ask) -> Reply | Work:
         match ask:
             case Status():
                 return WorkerStatus(self._status())
@@ -45,5 +63,7 @@ class Control:
                 if self._release(context, aggregate, id):
                     return Done()
                 return Failed(f"{context}/{aggregate}/{id} is not quarantined on this worker")
+            case PauseView() | RebuildView() | ReleaseView() | SkipView() | LookAtViews():
+                return self._views(ask)
             case _:
                 return Failed("this is asked of a node, not of a worker")

@@ -190,9 +190,11 @@ def _real(value: float | None) -> float | None:
 
 
 def _text(value: Any) -> Any:
-    if value is not None and "\x00" in value:
+    # An enumeration's member need not be text itself.
+    text = getattr(value, "value", value)
+    if text is not None and "\x00" in text:
         raise Unfoldable("NUL cannot be stored")
-    return getattr(value, "value", value)
+    return text
 
 
 _CONVERT: dict[str, Callable[[Any], Stored]] = {

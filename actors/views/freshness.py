@@ -92,9 +92,15 @@ class Freshness:
     def age(self, standing: Standing) -> float:
         """Seconds for which something has been committed, as far as this worker knows, that the standing
         lacks; 0.0 if it lacks nothing."""
+        return self.behind({shard: standing.positions.get(shard, 0) for shard in self._learned})
+
+    def behind(self, positions: Mapping[int, int]) -> float:
+        """The same for these shards alone, of what has been folded as far as ``positions`` say."""
         oldest = None
         for shard, steps in self._learned.items():
-            reached = standing.positions.get(shard, 0)
+            reached = positions.get(shard)
+            if reached is None:
+                continue
             for seq, since in steps:
                 if seq > reached:
                     oldest = since if oldest is None else min(oldest, since)

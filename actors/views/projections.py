@@ -290,10 +290,15 @@ class Projections:
                 logger.warning("an event was skipped", extra={"fields": fields})
         return skipped
 
+    @property
+    def store_trouble(self) -> str:
+        """Why the store or the journal cannot be used at present; empty when they can."""
+        return self.pump.trouble or self._trouble
+
     def trouble(self) -> str:
         """Why views are not what they should be; empty when all is well."""
-        if self.pump.trouble or self._trouble:
-            return self.pump.trouble or self._trouble
+        if self.store_trouble:
+            return self.store_trouble
         parked = [projector for projector in self.projectors.values() if projector.parked]
         if not parked:
             return ""

@@ -7,7 +7,7 @@ bounded share of each transaction, so that it neither stands still nor holds up 
 
 import asyncio
 import logging
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 
 from actors.cancellation import end
@@ -24,6 +24,18 @@ AGAIN = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Seconds between attempts to reach a store that fails; the last repeats until it is back."""
 
 
+class Tally:
+    """What became of one view's events since the worker started."""
+
+    __slots__ = ("failures", "folded")
+
+    def __init__(self) -> None:
+        self.folded = 0
+        """Counted once per generation."""
+        self.failures = 0
+        """Attempts that failed."""
+
+
 class Pump:
     """From ``start`` to ``close``."""
 
@@ -34,9 +46,8 @@ class Pump:
         self.settings = settings
         self.trouble = ""
         """Why nothing can be folded at present; empty when it can."""
-        self.folded = 0
-        """Events folded, counted once per generation."""
-        self.failures = 0
+        self.tallies: defaultdict[str, Tally] = defaultdict(Tally)
+        """By view."""
         self._name = name
         self._store = store
         self._journal = journal
@@ -103,8 +114,9 @@ class Pump:
                 continue
             attempt, self.trouble = 0, ""
             for (projector, work), one in zip(taken, done, strict=True):
-                self.folded += max(0, one.seq - work.after) if not one.moved else 0
-                self.failures += one.failure is not None
+                tally = self.tallies[projector.view]
+                tally.folded += max(0, one.seq - work.after) if not one.moved else 0
+                tally.failures += one.failure is not None
                 projector.done(work, one)
             self._room.set()
             self._moved()

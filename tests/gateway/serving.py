@@ -12,6 +12,8 @@ from actors.manifest import read
 from actors.region import Region, open_region
 from actors.settings import Settings
 from actors.stage import Stage
+from actors.views.memory import MemoryViews
+from actors.views.projections import Projections
 from contexts.vocabulary import Context
 from gateway.server import Gateway
 from tests.gateway import notes
@@ -100,8 +102,11 @@ class Served:
         self.stage = Stage()
         self.journals: dict[str, MemoryJournal] = {}
         self.regions: dict[str, Region] = {}
+        self.views: dict[str, Projections] = {}
         self.reasons: dict[str, str] = {}
         """Why the worker is not ready."""
+        self.notes: dict[str, str] = {}
+        """What is wrong while it serves."""
         self.gateway: Gateway
         self._clients: list[Client] = []
 
@@ -131,8 +136,21 @@ class Served:
             journal = self.journals[context.name] = MemoryJournal(4)
             region = await open_region(read(context), journal, self.stage, self.settings, "tester")
             self.regions[context.name] = region
-        self.gateway = Gateway(self.settings.gateway, self.regions, lambda: self.reasons)
+            if context.views:
+                await self._open_views(region)
+        self.gateway = Gateway(
+            self.settings.gateway,
+            self.regions,
+            lambda: self.reasons,
+            notes=lambda: self.notes,
+            views=self.views,
+        )
         self.gateway.start()
+
+    async def _open_views(self, region: Region) -> None:
+        clock = asyncio.get_running_loop().time
+        views = self.views[region.name] = Projections(region, MemoryViews(), self.settings.views, clock)
+        await views.open()
 
     async def close(self) -> None:
         for client in self._clients:
@@ -140,6 +158,8 @@ class Served:
         for journal in self.journals.values():
             journal.let_go()
         await self.gateway.stop(1.0)
+        for views in self.views.values():
+            await views.close()
         for region in self.regions.values():
             await region.drain(5.0)
             await region.close()

@@ -30,6 +30,14 @@ class TestHealth:
     async def test_it_is_ready_when_nothing_speaks_against_it(self, served: Served) -> None:
         assert (await served.request("GET", "/readyz")).json == {"status": "ready"}
 
+    async def test_what_is_wrong_while_it_serves_all_the_same_is_noted(self, served: Served) -> None:
+        served.notes["notes"] = "view titles is parked at notes/3:17 (KeyError: 'x'); shards parked: 1"
+        reply = await served.request("GET", "/readyz")
+        assert reply.status == 200
+        assert reply.json == {"status": "ready", "notes": served.notes}
+        served.reasons["notes"] = "the journal is away"
+        assert (await served.request("GET", "/readyz")).status == 503
+
     async def test_it_says_why_it_is_not_ready(self, served: Served) -> None:
         served.reasons["notes"] = "the journal is away"
         reply = await served.request("GET", "/readyz")

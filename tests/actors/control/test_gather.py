@@ -21,7 +21,7 @@ async def test_the_facts_name_each_shard_with_its_epoch_and_state(house: House) 
 
 async def test_the_facts_say_who_the_worker_is(house: House) -> None:
     identity = Identity(cluster="stage", node="a1ae0f16", worker="a1ae0f16-2-e20e-1", slot=2)
-    gatherer = Gatherer(identity, ("gateway", "actors"), {house.region.name: house.region})
+    gatherer = Gatherer(identity, ("gateway", "actors"), {house.region.name: house.region}, {})
     facts = gatherer.facts(leaving=True, in_flight=3, connections=4)
     assert (facts.worker, facts.node, facts.slot) == ("a1ae0f16-2-e20e-1", "a1ae0f16", 2)
     assert (facts.state, facts.in_flight, facts.connections) == ("leaving", 3, 4)

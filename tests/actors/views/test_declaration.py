@@ -13,7 +13,7 @@ import pytest
 from actors.manifest import ManifestError, read
 from actors.views.declaration import DeclarationError, read_view
 from actors.views.port import Column
-from contexts.vocabulary import Context, Event, Find, Get, Moment, Value, View
+from contexts.vocabulary import Context, Find, Get, Moment, Value, View
 from tests.actors.views import guestbook
 from tests.actors.views.guestbook import Page, Written, book, fold, key
 
@@ -213,8 +213,7 @@ def test_comments_and_layout_do_not_change_it(fingerprint: Any, before: str, aft
     assert fingerprint(MODULE) == fingerprint(MODULE.replace(before, after))
 
 
-def test_an_event_class_is_no_document() -> None:
-    assert issubclass(Written, Event)
+def test_parts_are_of_aggregates() -> None:
+    route = Get("/pages/{name}", guestbook.pages, part=lambda document: document)
     with pytest.raises(ManifestError, match="part' is for aggregates"):
-        route = Get("/pages/{name}", guestbook.pages, part=lambda document: document)
         read(Context("guestbook", aggregates=[book], views=[guestbook.pages], routes=[route]))
