@@ -13,8 +13,8 @@ from actors.views.sqlite.failures import failure
 
 _CACHE_KIB = 65_536
 _MAPPED_BYTES = 256 * 1024 * 1024
-_CHECKPOINT_PAGES = 4_000
-"""A folding catches up a third faster than with SQLite's 1,000; the log stays at some 16 MB."""
+_CHECKPOINT_PAGES = 25_000
+"""A checkpoint within a commit is for when the checkpointer falls behind, at some 100 MB of log."""
 
 _files = SqlFiles("actors.views.sqlite")
 sql = _files.text

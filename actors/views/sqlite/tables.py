@@ -12,8 +12,8 @@ from actors.journal.sqlite.connection import select
 from actors.views.port import Shape
 
 _TYPES = {"text": "TEXT", "date": "TEXT", "integer": "INTEGER", "boolean": "INTEGER", "moment": "INTEGER"}
-_PIECE = 2_000
-"""Rows that are deleted in one transaction, some ten milliseconds long."""
+_PIECE = 10_000
+"""Rows that are deleted in one transaction."""
 
 
 class Names(NamedTuple):
@@ -39,8 +39,10 @@ def create(connection: apsw.Connection, number: int, shape: Shape) -> None:
     of = names(number, shape)
     columns = [f"{n} {_TYPES.get(c.kind, 'REAL')}" for n, c in zip(of.columns, shape.columns, strict=True)]
     texts = [f"{name} TEXT" for name in of.texts]
-    fields = ["id INTEGER PRIMARY KEY", "key TEXT NOT NULL UNIQUE", "gone INTEGER NOT NULL", "document BLOB"]
+    fields = ["id INTEGER PRIMARY KEY", "key TEXT NOT NULL", "gone INTEGER NOT NULL", "document BLOB"]
     connection.execute(f"CREATE TABLE {of.documents} ({', '.join([*fields, *columns, *texts])})")
+    # With a name, so that it can be dropped before the table.
+    connection.execute(f"CREATE UNIQUE INDEX {of.documents}_by_key ON {of.documents} (key)")
     by_name = {column.name: name for name, column in zip(of.columns, shape.columns, strict=True)}
     for n, index in enumerate(shape.indexes):
         by = ", ".join([*(by_name[name] for name in index), "key"])
@@ -54,13 +56,21 @@ def create(connection: apsw.Connection, number: int, shape: Shape) -> None:
 
 
 def drop_piece(connection: apsw.Connection, number: int) -> bool:
-    """Take away a part of a dropped generation; whether it was the last."""
-    for table in (f"documents_{number}", f"words_{number}_data"):
+    """Take away a part of a dropped generation; whether it was the last. Without their indexes, and from the
+    end of the table, rows go fast; a million and its indexes are gone after some forty pieces."""
+    documents = f"documents_{number}"
+    indexes = select(
+        connection, "SELECT name FROM sqlite_schema WHERE tbl_name = ? AND type = 'index'", (documents,)
+    )
+    if indexes:
+        connection.execute(f"DROP INDEX {indexes[0][0]}")
+        return False
+    for table in (documents, f"words_{number}_data"):
         if select(connection, "SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)):
-            connection.execute(f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} LIMIT {_PIECE})")
-            if connection.changes() == _PIECE:
+            connection.execute(f"DELETE FROM {table} WHERE id > (SELECT max(id) FROM {table}) - {_PIECE}")
+            if connection.changes():
                 return False
-    connection.execute(f"DROP TABLE IF EXISTS documents_{number}")
+    connection.execute(f"DROP TABLE IF EXISTS {documents}")
     connection.execute(f"DROP TABLE IF EXISTS words_{number}")
     connection.execute("DELETE FROM generations WHERE number = ?", (number,))
     return True

@@ -1,5 +1,6 @@
 """Folding and changing generations on one connection, on one thread, in turn with other processes."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import apsw
 import msgspec
 
 from actors.journal.port import JournalError
+from actors.journal.sqlite.checkpointer import Checkpointer, finish
 from actors.journal.sqlite.thread import Job
 from actors.journal.sqlite.turn import Turn
 from actors.views.batch import Batch
@@ -18,6 +20,10 @@ from actors.views.sqlite.connection import Transaction, open_writer, sql
 from actors.views.sqlite.documents import Documents
 from actors.views.sqlite.failures import failure
 from actors.views.sqlite.tables import create, drop_piece
+
+_log = logging.getLogger(__name__)
+
+_AGAIN_SECONDS = 60.0
 
 
 class ProjectJob(Job):
@@ -44,13 +50,21 @@ class Writer:
             raise ViewsUnavailable(f"cannot open the views {path}: {error}") from error
         try:
             self._connection = open_writer(path, lock_seconds, self._turn)
-        except BaseException:
+            try:
+                self._checkpointer = Checkpointer(path, f"{path.stem} checkpointer")
+            except BaseException:
+                self._connection.close()
+                raise
+        except BaseException as error:
             self._turn.close()
+            if isinstance(error, JournalError):
+                raise ViewsUnavailable(str(error)) from error
             raise
         self._catalogs = Catalogs(self._connection)
 
     def close(self) -> None:
         """Let go of the file."""
+        self._checkpointer.close()
         self._connection.close()
         self._turn.close()
 
@@ -77,8 +91,9 @@ class Writer:
                     return None
                 drop_piece(self._connection, catalog.dropping[0])
                 self._catalogs.forget()
-        except ViewsError:
-            return 1.0
+        except ViewsError as error:
+            _log.warning("a dropped view's documents cannot be taken away: %s", error)
+            return _AGAIN_SECONDS
         return 0.0
 
     def _project(self, jobs: list[ProjectJob]) -> None:
@@ -114,8 +129,12 @@ class Writer:
                 begin()
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+                if self._checkpointer.wanted:
+                    finish(self._connection)
+                    self._checkpointer.wanted = False
                 with Transaction(self._connection):
                     yield self._catalogs.now()
+            self._checkpointer.written()
         except BaseException as error:
             self._catalogs.forget()
             if isinstance(error, apsw.Error):
