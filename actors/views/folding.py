@@ -3,6 +3,7 @@
 Used from the store's threads; nothing here has state but the codecs."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -20,6 +21,7 @@ from contexts.vocabulary import Event, Origin
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_ESCAPED = re.compile("[%/\0]").search
 LONGEST_KEY = 512
 """Bytes of a document's key."""
 
@@ -140,6 +142,8 @@ def failure(row: Row, error: BaseException) -> Failure:
 def key_of(named: Any) -> str:
     """A key as it is stored: its parts joined by ``/``, which is escaped within them. Raises Unfoldable."""
     if type(named) is str:
+        if named.isascii() and 0 < len(named) <= LONGEST_KEY and not _ESCAPED(named):
+            return named
         parts: tuple[Any, ...] = (named,)
     elif type(named) is tuple and named and all(type(part) is str for part in named):
         parts = named

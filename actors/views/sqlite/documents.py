@@ -1,7 +1,8 @@
 """A batch's documents: loaded by one query, written by few statements of many rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import apsw
@@ -16,6 +17,7 @@ _STATEMENT_CHARACTERS = 14_000
 """Longer ones are not kept prepared."""
 _SIZES = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
+_FIRST = itemgetter(0)
 _loaded = msgspec.json.Decoder(list[list[Any]])
 
 
@@ -66,6 +68,7 @@ class Documents:
 
     def save(self, changes: Iterable[Change]) -> None:
         """Write all of these; those whose columns stay as they are touch no index."""
+        new: list[tuple[Any, ...]] = []
         full: list[tuple[Any, ...]] = []
         short: list[tuple[Any, ...]] = []
         reworded: list[str] = []
@@ -77,24 +80,28 @@ class Documents:
             gone = change.document is None
             if texts and not same_texts:
                 reworded.append(change.key)
-            if (
+            if row is None:
+                new.append((change.key, int(gone), change.document, *change.columns, *texts))
+            elif (
                 comparable
                 and same_texts
-                and row is not None
                 and row.gone == gone
                 and row.columns == [change.columns[n] for n in compared]
             ):
                 short.append((row.id, change.document))
             else:
-                full.append((change.key, int(gone), change.document, *change.columns, *texts))
-        # In the order of the keys, as neighbours share pages.
-        full.sort(key=lambda values: values[0])
-        self._write(_upsert, full, 3 + len(self._names.columns) + len(self._names.texts))
-        self._write(_replace, short, 2)
+                full.append((row.id, int(gone), change.document, *change.columns, *texts))
+        # In the order of the keys and of the table, as neighbours share pages.
+        for rows_of, statement in ((new, _insert), (full, _update), (short, _replace)):
+            rows_of.sort(key=_FIRST)
+            self._write(statement, rows_of)
         if reworded:
             self._connection.execute(_reword(self._names), (_json(reworded),))
 
-    def _write(self, statement: Any, rows: list[tuple[Any, ...]], width: int) -> None:
+    def _write(self, statement: Callable[[Names, int], str], rows: list[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        width = len(rows[0])
         most = min(512, _STATEMENT_CHARACTERS // (2 * width + 2))
         for begin in range(0, len(rows), most):
             part = rows[begin : begin + most]
@@ -120,20 +127,34 @@ def _load(of: Names, compared: tuple[int, ...]) -> str:
 
 
 @lru_cache(1024)
-def _upsert(of: Names, size: int) -> str:
+def _insert(of: Names, size: int) -> str:
     """Rows without a key are padding."""
-    others = ["gone", "document", *of.columns, *of.texts]
-    changed = ", ".join(f"{name} = excluded.{name}" for name in others)
+    fields = ["key", *_fields(of)]
     return (
-        f"INSERT INTO {of.documents} ({', '.join(['key', *others])}) "
-        f"SELECT * FROM (VALUES {_values(size, len(others) + 1)}) WHERE column1 IS NOT NULL "
-        f"ON CONFLICT (key) DO UPDATE SET {changed}"
+        f"INSERT INTO {of.documents} ({', '.join(fields)}) "
+        f"SELECT * FROM (VALUES {_values(size, len(fields))}) WHERE column1 IS NOT NULL"
+    )
+
+
+@lru_cache(1024)
+def _update(of: Names, size: int) -> str:
+    """Rows without an id are padding."""
+    fields = _fields(of)
+    changed = ", ".join(f"{field} = column{n}" for n, field in enumerate(fields, 2))
+    return (
+        f"UPDATE {of.documents} SET {changed} "
+        f"FROM (VALUES {_values(size, len(fields) + 1)}) WHERE id = column1"
     )
 
 
 @lru_cache(1024)
 def _replace(of: Names, size: int) -> str:
+    """Of the document alone."""
     return f"UPDATE {of.documents} SET document = column2 FROM (VALUES {_values(size, 2)}) WHERE id = column1"
+
+
+def _fields(of: Names) -> list[str]:
+    return ["gone", "document", *of.columns, *of.texts]
 
 
 @lru_cache(256)
