@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import apsw
 import msgspec
@@ -21,46 +21,36 @@ _FIRST = itemgetter(0)
 _loaded = msgspec.json.Decoder(list[list[Any]])
 
 
-class Row(NamedTuple):
-    """What is stored of a document beside it."""
-
-    id: int
-    gone: bool
-    columns: list[Any]
-    """Without those of the kind real, whose JSON may be inexact."""
-    texts: list[str]
-
-
 class Documents:
     """Those of one generation that one transaction works on."""
 
     def __init__(self, connection: apsw.Connection, number: int, shape: Shape) -> None:
         self._connection = connection
-        self._names = names(number, shape)
-        self._compared = [n for n, column in enumerate(shape.columns) if column.kind != "real"]
-        self._comparable = len(self._compared) == len(shape.columns)
-        self._rows: dict[str, Row] = {}
+        self._names = of = names(number, shape)
+        # A real number may not come through JSON as it is, and so not be known again.
+        self._comparable = all(column.kind != "real" for column in shape.columns)
+        self._compared = (*of.columns, *of.texts) if self._comparable else of.texts
+        self._rows: dict[str, list[Any]] = {}
+        """By key: its number, id, the document's size if there is one, what is compared."""
 
     def load(self, keys: Sequence[str]) -> dict[str, bytes]:
         """The documents of these keys that exist."""
         try:
-            [(text, blob)] = select(
-                self._connection, _load(self._names, tuple(self._compared)), (_json(keys),)
-            )
+            [(text, blob)] = select(self._connection, _load(self._names, self._compared), (_json(keys),))
         except apsw.TooBigError:
             if len(keys) == 1:
                 raise
             half = len(keys) // 2
             return {**self.load(keys[:half]), **self.load(keys[half:])}
-        documents: dict[str, bytes] = {}
-        begin, end_of_columns = 0, 3 + len(self._compared)
         try:
-            found = _loaded.decode(text)
+            rows = _loaded.decode(text)
         except msgspec.MsgspecError as error:
             raise ViewsDamaged(f"stored columns make no sense: {error}") from error
-        for row in found:
+        documents: dict[str, bytes] = {}
+        begin = 0
+        for row in rows:
             key, size = keys[row[0]], row[2]
-            self._rows[key] = Row(row[1], size is None, row[3:end_of_columns], row[end_of_columns:])
+            self._rows[key] = row
             if size is not None:
                 documents[key] = blob[begin : begin + size]
                 begin += size
@@ -72,25 +62,19 @@ class Documents:
         full: list[tuple[Any, ...]] = []
         short: list[tuple[Any, ...]] = []
         reworded: list[str] = []
-        rows, compared, comparable = self._rows, self._compared, self._comparable
-        for change in changes:
-            texts = [folded(text) for text in change.texts]
-            row = rows.get(change.key)
-            same_texts = row is not None and row.texts == texts
-            gone = change.document is None
-            if texts and not same_texts:
-                reworded.append(change.key)
+        rows, comparable, searched = self._rows, self._comparable, bool(self._names.texts)
+        for key, document, columns, spelled in changes:
+            texts = [folded(text) for text in spelled] if searched else ()
+            row = rows.get(key)
+            if searched and (row is None or row[-len(texts) :] != texts):
+                reworded.append(key)
+            gone = document is None
             if row is None:
-                new.append((change.key, int(gone), change.document, *change.columns, *texts))
-            elif (
-                comparable
-                and same_texts
-                and row.gone == gone
-                and row.columns == [change.columns[n] for n in compared]
-            ):
-                short.append((row.id, change.document))
+                new.append((key, gone, document, *columns, *texts))
+            elif comparable and gone == (row[2] is None) and row[3:] == [*columns, *texts]:
+                short.append((row[1], document))
             else:
-                full.append((row.id, int(gone), change.document, *change.columns, *texts))
+                full.append((row[1], gone, document, *columns, *texts))
         # In the order of the keys and of the table, as neighbours share pages.
         for rows_of, statement in ((new, _insert), (full, _update), (short, _replace)):
             rows_of.sort(key=_FIRST)
@@ -116,9 +100,8 @@ def _json(keys: Sequence[str]) -> str:
 
 
 @lru_cache(256)
-def _load(of: Names, compared: tuple[int, ...]) -> str:
-    columns = [of.columns[n] for n in compared]
-    shown = ", ".join(["n", "id", "length(document)", *columns, *of.texts])
+def _load(of: Names, compared: tuple[str, ...]) -> str:
+    shown = ", ".join(["n", "id", "length(document)", *compared])
     return (
         f"SELECT json_group_array(json_array({shown})), CAST(group_concat(document, '') AS BLOB) FROM "
         f"(SELECT wanted.key AS n, of.* FROM json_each(?1) AS wanted "
