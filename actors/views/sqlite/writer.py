@@ -24,6 +24,8 @@ from actors.views.sqlite.tables import create, drop_piece
 _log = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 60.0
+_RESTART_PAGES = 16_000
+"""At full load the log's beginning anew holds up the folding for some 40 ms: seldom, at some 64 MB."""
 
 
 class ProjectJob(Job):
@@ -51,7 +53,7 @@ class Writer:
         try:
             self._connection = open_writer(path, lock_seconds, self._turn)
             try:
-                self._checkpointer = Checkpointer(path, f"{path.stem} checkpointer")
+                self._checkpointer = Checkpointer(path, f"{path.stem} checkpointer", _RESTART_PAGES)
             except BaseException:
                 self._connection.close()
                 raise
@@ -61,6 +63,8 @@ class Writer:
                 raise ViewsUnavailable(str(error)) from error
             raise
         self._catalogs = Catalogs(self._connection)
+        self._leftovers = True
+        """There may be dropped generations, this process's or a dead one's."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -84,14 +88,21 @@ class Writer:
         self._project(together)
 
     def rest(self) -> float | None:
-        """Take away what was dropped, piece by piece, while nobody waits."""
+        """While nobody waits, let the log begin anew, and take away what was dropped, piece by piece."""
         try:
+            if self._checkpointer.wanted:
+                with self._turn:
+                    finish(self._connection)
+                self._checkpointer.wanted = False
+            if not self._leftovers:
+                return None
             with self._transaction() as catalog:
+                self._leftovers = bool(catalog.dropping)
                 if not catalog.dropping:
                     return None
                 drop_piece(self._connection, catalog.dropping[0])
                 self._catalogs.forget()
-        except ViewsError as error:
+        except (ViewsError, JournalError) as error:
             _log.warning("a dropped view's documents cannot be taken away: %s", error)
             return _AGAIN_SECONDS
         return 0.0
@@ -129,9 +140,6 @@ class Writer:
                 begin()
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                if self._checkpointer.wanted:
-                    finish(self._connection)
-                    self._checkpointer.wanted = False
                 with Transaction(self._connection):
                     yield self._catalogs.now()
             self._checkpointer.written()
@@ -206,6 +214,7 @@ class Writer:
 
     def _drop(self, number: int) -> None:
         """Nobody sees it any more. A million documents take seconds to delete: that is left to pauses."""
+        self._leftovers = True
         self._connection.execute("UPDATE generations SET state = 'dropping' WHERE number = ?", (number,))
         self._connection.execute("DELETE FROM positions WHERE generation = ?", (number,))
 
