@@ -43,6 +43,12 @@ def total(shape: Shape, generation: int, wanted: Wanted) -> Statement:
     return _Select(shape, generation, wanted).total()
 
 
+def singles(shape: Shape, generation: int, where: Condition, keys: Sequence[str]) -> Statement:
+    """Rows of (number of the key, document) of those that are there and meet the condition. Raises
+    NoSuchView."""
+    return _Select(shape, generation, Wanted(shape.view, where=where)).singles(keys)
+
+
 class _Select:
     def __init__(self, shape: Shape, generation: int, wanted: Wanted) -> None:
         check(shape, wanted)
@@ -75,6 +81,14 @@ class _Select:
             return Statement(selects[0], self._parameters)
         both = " UNION ALL ".join(f"SELECT * FROM ({one}) AS part{n}" for n, one in enumerate(selects))
         text = f"SELECT key, document, value FROM ({both}) AS parts {self._order('value')} LIMIT {limit}"
+        return Statement(text, self._parameters)
+
+    def singles(self, keys: Sequence[str]) -> Statement:
+        wanted = self._bind(msgspec.json.encode(keys).decode())
+        text = (
+            f"SELECT wanted.key AS n, document FROM json_each({wanted}) AS wanted "
+            f"CROSS JOIN {self._table} AS of ON of.key = wanted.value{self._where()}"
+        )
         return Statement(text, self._parameters)
 
     def _order(self, value: str | None) -> str:

@@ -12,7 +12,8 @@ import msgspec
 
 from actors.journal.sqlite.connection import select
 from actors.journal.sqlite.thread import Job
-from actors.views.conditions import ALWAYS
+from actors.views.asking import check
+from actors.views.conditions import Condition
 from actors.views.port import (
     Found,
     Generation,
@@ -95,7 +96,7 @@ class Reader:
     # Pages -----------------------------------------------------------------------------------------------
 
     def _read(self, catalog: Catalog, jobs: list[ReadJob]) -> None:
-        singles: dict[int, list[tuple[ReadJob, str]]] = {}
+        together: dict[tuple[int, Condition], list[tuple[ReadJob, str]]] = {}
         for job in jobs:
             try:
                 standings: dict[str, Standing] = {}
@@ -104,23 +105,28 @@ class Reader:
                     if live is None or standing is None:
                         raise NoSuchView(f"no generation of the view {wanted.view!r} answers")
                     standings[wanted.view] = standing
-                    if _is_single(wanted):
-                        assert wanted.keys is not None
-                        if len(job.wanted) == 1:
-                            singles.setdefault(live.number, []).append((job, wanted.keys[0]))
-                            continue
-                    job.pages.append(self._page(live, wanted))
+                    key = _single_key(wanted)
+                    if key is None or len(job.wanted) > 1:
+                        job.pages.append(self._page(live, wanted))
+                        continue
+                    check(live.shape, wanted)
+                    together.setdefault((live.number, wanted.where), []).append((job, key))
             except NoSuchView as error:
                 job.error = error
             else:
                 job.result = Reading(job.pages, standings)
-        for number, of_one in singles.items():
-            self._singles(number, of_one)
+        for (number, where), of_one in together.items():
+            self._singles(catalog.generations[number], where, of_one)
 
-    def _singles(self, number: int, jobs: list[tuple[ReadJob, str]]) -> None:
+    def _singles(self, live: Generation, where: Condition, jobs: list[tuple[ReadJob, str]]) -> None:
         keys = [key for _, key in jobs]
         found: list[list[Found]] = [[] for _ in jobs]
-        [(text, blob)] = select(self._connection, _single_of(number), (_json(keys),))
+        statement = query.singles(live.shape, live.number, where, keys)
+        together = (
+            "SELECT json_group_array(json_array(n, length(document))), "
+            f"CAST(group_concat(document, '') AS BLOB) FROM ({statement.text})"
+        )
+        [(text, blob)] = select(self._connection, together, tuple(statement.parameters))
         begin = 0
         for n, size in _single.decode(text):
             found[n].append(Found(keys[n], blob[begin : begin + size], None))
@@ -164,24 +170,11 @@ class Reader:
         return found
 
 
-def _is_single(wanted: Wanted) -> bool:
-    return (
-        wanted.keys is not None
-        and len(wanted.keys) == 1
-        and wanted.where == ALWAYS
-        and not (wanted.search or wanted.sort or wanted.after or wanted.total or wanted.tombstones)
-        and not wanted.fields
-        and wanted.limit > 0
-    )
-
-
-def _single_of(number: int) -> str:
-    return (
-        "SELECT json_group_array(json_array(n, length(document))), CAST(group_concat(document, '') AS BLOB) "
-        "FROM (SELECT wanted.key AS n, document FROM json_each(?1) AS wanted "
-        f"CROSS JOIN documents_{number} AS of ON of.key = wanted.value WHERE gone = 0)"
-    )
-
-
-def _json(keys: Sequence[str]) -> str:
-    return msgspec.json.encode(keys).decode()
+def _single_key(wanted: Wanted) -> str | None:
+    """The key of a question for one document that may be answered together with others."""
+    keys = wanted.keys
+    if keys is None or len(keys) != 1 or wanted.limit < 1:
+        return None
+    if wanted.search or wanted.sort or wanted.after or wanted.total or wanted.tombstones:
+        return None
+    return keys[0]

@@ -213,6 +213,18 @@ class Finding(Opening):
             assert [found.key for found in reading.pages[0].found] == ([] if key == "nobody" else [key])
             assert reading.standings == {"cards": Standing(1, {1: len(SAMPLE) + 2})}
 
+    async def test_documents_asked_for_at_once_are_each_shown_to_whom_they_may_be(
+        self, filled: ViewStore
+    ) -> None:
+        rules: list[Condition] = [ALWAYS, NEVER, *(Compare("name", "==", name) for name in ("ada", "bob"))]
+        asked = [(key, rule) for key in [*SAMPLE, "cow"] for rule in rules]
+        readings = await asyncio.gather(
+            *(filled.read([Wanted("cards", keys=(key,), where=rule)]) for key, rule in asked)
+        )
+        for (key, rule), reading in zip(asked, readings, strict=True):
+            shown = key in SAMPLE and plain.met(rule, SAMPLE[key])
+            assert [found.key for found in reading.pages[0].found] == [key] * shown
+
     async def test_an_empty_reading_is_answered(self, store: ViewStore) -> None:
         assert (await store.read([])).pages == []
 
