@@ -235,6 +235,10 @@ class Settings(Section, frozen=True):
         """Where a context's journal is."""
         return Path(self.data) / f"{context}.sqlite"
 
+    def views_file(self, context: str) -> Path:
+        """Where the documents of a context's views are."""
+        return Path(self.data) / f"{context}.views.sqlite"
+
     def bus_urls(self) -> tuple[str, ...]:
         """The servers of a bus that is not embedded."""
         return tuple(url.strip() for url in self.bus.split(","))

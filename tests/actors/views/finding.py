@@ -9,6 +9,7 @@ import pytest
 
 from actors.views.conditions import ALWAYS, NEVER, All, Compare, Condition, Either, Stored
 from actors.views.port import Found, NoSuchView, Standing, ViewStore, Wanted
+from contexts.vocabulary import Operator
 from tests.actors.views import plain
 from tests.actors.views.documents import CARDS, TALLIES, Card, Count, Remove, encoded, put, work
 from tests.actors.views.opening import Opening, keys, page
@@ -28,7 +29,7 @@ SAMPLE = {
 }
 COLUMNS = [column.name for column in CARDS.shape.columns]
 OPTIONAL = [column.name for column in CARDS.shape.columns if column.optional]
-OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
+OPERATORS: tuple[Operator, ...] = ("==", "!=", "<", "<=", ">", ">=")
 
 
 def after(key: str, sort: str | None) -> tuple[Stored, str]:

@@ -1,0 +1,188 @@
+"""Answering on one connection, on one thread: all questions that wait, from one moment.
+
+A query answers with a single row: what is beside the documents as JSON, and all documents in one. Questions
+for one document, by far the most, are answered many by one query."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from actors.journal.sqlite.connection import select
+from actors.journal.sqlite.thread import Job
+from actors.views import query_sql
+from actors.views.conditions import ALWAYS
+from actors.views.port import (
+    Found,
+    Generation,
+    NoSuchView,
+    Page,
+    Place,
+    Reading,
+    Standing,
+    ViewsDamaged,
+    Wanted,
+)
+from actors.views.sqlite.catalog import Catalog, Catalogs
+from actors.views.sqlite.connection import open_reader
+from actors.views.sqlite.dialect import DIALECT
+from actors.views.sqlite.failures import failure
+
+_single = msgspec.json.Decoder(list[tuple[int, int]])
+_page = msgspec.json.Decoder(list[tuple[str, int | None, Any]])
+
+
+class ReadJob(Job):
+    """Pages that the reader finds in one moment with those of other calls."""
+
+    __slots__ = ("pages", "wanted")
+
+    def __init__(self, wanted: Sequence[Wanted]) -> None:
+        super().__init__(_done_together)
+        self.wanted = wanted
+        self.pages: list[Page] = []
+
+
+def _done_together() -> None:
+    raise AssertionError("pages are found by the reader")
+
+
+class Reader:
+    """Made on any thread, then used on its own. Every method may raise ``ViewsError``."""
+
+    def __init__(self, path: Path, lock_seconds: float) -> None:
+        self._connection = open_reader(path, lock_seconds)
+        self._catalogs = Catalogs(self._connection)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def work(self, jobs: list[Job]) -> None:
+        """Answer these, all as of now."""
+        try:
+            self._connection.execute("BEGIN")
+            try:
+                catalog = self._catalogs.now()
+                self._read(catalog, [job for job in jobs if isinstance(job, ReadJob)])
+                for job in jobs:
+                    if not isinstance(job, ReadJob):
+                        job.do()
+            finally:
+                self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - every error belongs to those who wait for these jobs
+            raised = failure(error) if isinstance(error, apsw.Error) else error
+            for job in jobs:
+                job.error = job.error or raised
+
+    # Other questions, each asked within ``work`` ---------------------------------------------------------
+
+    def generations(self) -> list[Generation]:
+        """See ``port.ViewStore.generations``."""
+        return list(self._catalogs.now().generations.values())
+
+    def places(self) -> dict[int, dict[int, Place]]:
+        """See ``port.ViewStore.places``."""
+        return {number: dict(places) for number, places in self._catalogs.now().places.items()}
+
+    def standings(self, views: Sequence[str]) -> dict[str, Standing]:
+        """See ``port.ViewStore.standings``."""
+        catalog = self._catalogs.now()
+        found = {view: catalog.standing(view) for view in views}
+        return {view: standing for view, standing in found.items() if standing is not None}
+
+    # Pages -----------------------------------------------------------------------------------------------
+
+    def _read(self, catalog: Catalog, jobs: list[ReadJob]) -> None:
+        singles: dict[int, list[tuple[ReadJob, str]]] = {}
+        for job in jobs:
+            try:
+                standings: dict[str, Standing] = {}
+                for wanted in job.wanted:
+                    live, standing = catalog.live.get(wanted.view), catalog.standing(wanted.view)
+                    if live is None or standing is None:
+                        raise NoSuchView(f"no generation of the view {wanted.view!r} answers")
+                    standings[wanted.view] = standing
+                    if _is_single(wanted):
+                        assert wanted.keys is not None
+                        if len(job.wanted) == 1:
+                            singles.setdefault(live.number, []).append((job, wanted.keys[0]))
+                            continue
+                    job.pages.append(self._page(live, wanted))
+            except NoSuchView as error:
+                job.error = error
+            else:
+                job.result = Reading(job.pages, standings)
+        for number, of_one in singles.items():
+            self._singles(number, of_one)
+
+    def _singles(self, number: int, jobs: list[tuple[ReadJob, str]]) -> None:
+        keys = [key for _, key in jobs]
+        found: list[list[Found]] = [[] for _ in jobs]
+        [(text, blob)] = select(self._connection, _single_of(number), (_json(keys),))
+        begin = 0
+        for n, size in _single.decode(text):
+            found[n].append(Found(keys[n], blob[begin : begin + size], None))
+            begin += size
+        for (job, _), of_one in zip(jobs, found, strict=True):
+            job.pages.append(Page(of_one))
+
+    def _page(self, live: Generation, wanted: Wanted) -> Page:
+        statement = query_sql.page(DIALECT, live.shape, live.number, wanted)
+        found = self._found(live, wanted, statement)
+        total: int | None = None
+        if wanted.total:
+            count = query_sql.total(DIALECT, live.shape, live.number, wanted)
+            [(total,)] = select(self._connection, count.text, tuple(count.parameters))
+        return Page(found[: wanted.limit], len(found) > wanted.limit, total)
+
+    def _found(self, live: Generation, wanted: Wanted, statement: query_sql.Statement) -> list[Found]:
+        parameters = tuple(statement.parameters)
+        kinds = {column.name: column.kind for column in live.shape.columns}
+        if wanted.sort is not None and kinds[wanted.sort] == "real":
+            # A real number may not come through JSON as it is, and the next page begins after it.
+            return [Found(*row) for row in select(self._connection, statement.text, parameters)]
+        together = (
+            "SELECT json_group_array(json_array(key, length(document), value)), "
+            f"CAST(group_concat(document, '') AS BLOB) FROM ({statement.text})"
+        )
+        try:
+            [(text, blob)] = select(self._connection, together, parameters)
+        except apsw.TooBigError:
+            return [Found(*row) for row in select(self._connection, statement.text, parameters)]
+        found: list[Found] = []
+        begin = 0
+        try:
+            rows = _page.decode(text)
+        except msgspec.MsgspecError as error:
+            raise ViewsDamaged(f"stored columns make no sense: {error}") from error
+        for key, size, value in rows:
+            document = None if size is None else blob[begin : begin + size]
+            found.append(Found(key, document, value))
+            begin += size or 0
+        return found
+
+
+def _is_single(wanted: Wanted) -> bool:
+    return (
+        wanted.keys is not None
+        and len(wanted.keys) == 1
+        and wanted.where == ALWAYS
+        and not (wanted.search or wanted.sort or wanted.after or wanted.total or wanted.tombstones)
+        and not wanted.fields
+        and wanted.limit > 0
+    )
+
+
+def _single_of(number: int) -> str:
+    return (
+        "SELECT json_group_array(json_array(n, length(document))), CAST(group_concat(document, '') AS BLOB) "
+        "FROM (SELECT wanted.key AS n, document FROM json_each(?1) AS wanted "
+        f"CROSS JOIN {DIALECT.table(number)} AS of ON of.key = wanted.value WHERE gone = 0)"
+    )
+
+
+def _json(keys: Sequence[str]) -> str:
+    return msgspec.json.encode(keys).decode()
