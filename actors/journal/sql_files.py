@@ -9,9 +9,7 @@ from actors.journal.port import Corrupted
 class SqlFiles:
     """The files of the folder ``sql`` in ``package``. A migration's name begins with its four digits."""
 
-    def __init__(self, package: str, holds: str = "the journal") -> None:
-        """``holds`` is what a database made by the migrations is called in errors."""
-        self._holds = holds
+    def __init__(self, package: str) -> None:
         self._folder = files(package) / "sql"
         self.text = cache(self._read)
         """The text of ``<name>.sql``."""
@@ -26,7 +24,7 @@ class SqlFiles:
         known = sorted((int(file.name[:4]), file.name, file.read_text(encoding="utf-8")) for file in found)
         if version > known[-1][0]:
             raise Corrupted(
-                f"{self._holds} has schema version {version}, this program knows up to {known[-1][0]}: "
+                f"what is stored has schema version {version}, this program knows up to {known[-1][0]}: "
                 "use a newer program"
             )
         return [migration for migration in known if migration[0] > version]

@@ -1,42 +1,49 @@
-"""Comparing a column with a number of any type exactly as Python does, in the column's own type."""
+"""Which values a column is compared with in earnest; comparisons with one answer for all documents."""
 
 import math
-import sys
+from datetime import date, datetime
+from enum import Enum
 from typing import Any
 
-from actors.views.port import Column
+from actors.views.conditions import Stored
 from contexts.vocabulary import Operator
 
-_LEAST, _MOST = -(2**63), 2**63 - 1
-_INTEGERS = ("integer", "boolean", "moment")
+_INTEGERS = range(-(2**63), 2**63)
 
 
-def exact(column: Column, operator: Operator, value: Any) -> tuple[Operator, Any]:
-    """An operator and a value of the column's type that are met by the same of its values. The value is None
-    when only the operator counts: nothing is equal to it, everything unequal, and nothing else is met."""
-    if not isinstance(value, (int, float)):
-        return operator, value
-    if value != value:  # not a number
-        return ("!=" if operator == "!=" else "=="), None
-    nearest = _integer(value) if column.kind in _INTEGERS else _real(value)
-    if nearest == value:
-        return operator, nearest
-    if operator in ("==", "!="):
-        return operator, None
-    below = nearest < value
-    if operator in ("<", "<="):
-        return ("<=" if below else "<"), nearest
-    return (">" if below else ">="), nearest
+def comparable(kind: str, value: object, enumeration: type[Enum] | None) -> bool:
+    """Whether Python would compare a field of this kind with the value; otherwise the two are unequal and
+    have no order. ``enumeration``: the field holds its members, which are no texts."""
+    if enumeration is not None:
+        return isinstance(value, enumeration)
+    match kind:
+        case "text":
+            return isinstance(value, str)
+        case "moment":
+            return isinstance(value, datetime) and value.tzinfo is not None
+        case "date":
+            return isinstance(value, date) and not isinstance(value, datetime)
+    return isinstance(value, int | float)
 
 
-def _integer(value: int | float) -> int:
-    if value in (math.inf, -math.inf):
-        return _MOST if value > 0 else _LEAST
-    return min(max(math.floor(value), _LEAST), _MOST)
-
-
-def _real(value: int | float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return sys.float_info.max if value > 0 else -sys.float_info.max
+def number_question(kind: str, operator: Operator, value: Any) -> bool | tuple[Operator, Stored]:
+    """A comparison with a number: its answer where all columns of the kind give the same one, else what to
+    ask. Integers and booleans are asked about with integers of 64 bits."""
+    if isinstance(value, float) and math.isnan(value):
+        return False
+    if kind == "real":
+        try:
+            return operator, float(value)
+        except OverflowError:
+            return operator != "==" and value > 0
+    if isinstance(value, float):
+        if math.isinf(value):
+            return operator != "==" and value > 0
+        if not value.is_integer():
+            if operator == "==":
+                return False
+            operator, value = "<=", math.floor(value)
+    value = int(value)
+    if value not in _INTEGERS:
+        return operator != "==" and value > 0
+    return operator, value

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from actors.views.comparable import comparable, number_question
+from actors.views.comparing import comparable, number_question
 from actors.views.conditions import Compare, Stored
 from actors.views.declaration import ViewManifest
 from actors.views.folding import Unfoldable, stored

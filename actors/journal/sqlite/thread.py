@@ -67,8 +67,8 @@ class JobThread:
     ``work`` does the jobs it is given. ``rest`` is called while no job waits; it returns the seconds until
     it wants to be called again, None for not before the next job. ``finish`` runs last, on the thread.
 
-    ``serves`` is what it is called in errors. With ``patience``, a job that has not begun so many seconds after it was queued fails: its thread may wait
-    for a lock that a stopped process holds."""
+    ``serves`` is what it is called in errors. With ``patience``, a job that has not begun so many seconds
+    after it was queued fails: its thread may wait for a lock that a stopped process holds."""
 
     def __init__(
         self,

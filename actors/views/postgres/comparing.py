@@ -6,8 +6,8 @@ than 64 bits or with a fraction. Whatever somebody asks, the server gets no valu
 from collections.abc import Mapping
 from typing import Any
 
-from actors.views.comparing import exact
 from actors.views.conditions import All, Compare, Condition, Stored
+from actors.views.exact import exact
 from actors.views.port import Column, Kind, NoSuchView, Shape
 from contexts.vocabulary import Operator
 

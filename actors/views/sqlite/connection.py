@@ -16,7 +16,7 @@ _MAPPED_BYTES = 256 * 1024 * 1024
 _CHECKPOINT_PAGES = 4_000
 """A folding catches up a third faster than with SQLite's 1,000; the log stays at some 16 MB."""
 
-_files = SqlFiles("actors.views.sqlite", "the file of views")
+_files = SqlFiles("actors.views.sqlite")
 sql = _files.text
 
 

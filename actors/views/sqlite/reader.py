@@ -12,7 +12,6 @@ import msgspec
 
 from actors.journal.sqlite.connection import select
 from actors.journal.sqlite.thread import Job
-from actors.views import query_sql
 from actors.views.conditions import ALWAYS
 from actors.views.port import (
     Found,
@@ -25,9 +24,9 @@ from actors.views.port import (
     ViewsDamaged,
     Wanted,
 )
+from actors.views.sqlite import query
 from actors.views.sqlite.catalog import Catalog, Catalogs
 from actors.views.sqlite.connection import open_reader
-from actors.views.sqlite.dialect import DIALECT
 from actors.views.sqlite.failures import failure
 
 _single = msgspec.json.Decoder(list[tuple[int, int]])
@@ -130,15 +129,15 @@ class Reader:
             job.pages.append(Page(of_one))
 
     def _page(self, live: Generation, wanted: Wanted) -> Page:
-        statement = query_sql.page(DIALECT, live.shape, live.number, wanted)
+        statement = query.page(live.shape, live.number, wanted)
         found = self._found(live, wanted, statement)
         total: int | None = None
         if wanted.total:
-            count = query_sql.total(DIALECT, live.shape, live.number, wanted)
+            count = query.total(live.shape, live.number, wanted)
             [(total,)] = select(self._connection, count.text, tuple(count.parameters))
         return Page(found[: wanted.limit], len(found) > wanted.limit, total)
 
-    def _found(self, live: Generation, wanted: Wanted, statement: query_sql.Statement) -> list[Found]:
+    def _found(self, live: Generation, wanted: Wanted, statement: query.Statement) -> list[Found]:
         parameters = tuple(statement.parameters)
         kinds = {column.name: column.kind for column in live.shape.columns}
         if wanted.sort is not None and kinds[wanted.sort] == "real":
@@ -180,7 +179,7 @@ def _single_of(number: int) -> str:
     return (
         "SELECT json_group_array(json_array(n, length(document))), CAST(group_concat(document, '') AS BLOB) "
         "FROM (SELECT wanted.key AS n, document FROM json_each(?1) AS wanted "
-        f"CROSS JOIN {DIALECT.table(number)} AS of ON of.key = wanted.value WHERE gone = 0)"
+        f"CROSS JOIN documents_{number} AS of ON of.key = wanted.value WHERE gone = 0)"
     )
 
 

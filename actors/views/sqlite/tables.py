@@ -10,7 +10,6 @@ import apsw
 
 from actors.journal.sqlite.connection import select
 from actors.views.port import Shape
-from actors.views.sqlite.dialect import DIALECT
 
 _TYPES = {"text": "TEXT", "date": "TEXT", "integer": "INTEGER", "boolean": "INTEGER", "moment": "INTEGER"}
 _PIECE = 2_000
@@ -31,7 +30,7 @@ def names(number: int, shape: Shape) -> Names:
     """Of one generation."""
     columns = tuple(f"c{n}" for n in range(len(shape.columns)))
     return Names(
-        DIALECT.table(number), f"words_{number}", columns, tuple(f"t{n}" for n in range(len(shape.search)))
+        f"documents_{number}", f"words_{number}", columns, tuple(f"t{n}" for n in range(len(shape.search)))
     )
 
 

@@ -105,6 +105,11 @@ class Finding(Opening):
             for sort in (None, "rank", "size"):
                 await self.check(filled, where=where, sort=sort)
 
+    async def test_thousands_of_conditions_are_one(self, filled: ViewStore) -> None:
+        sizes = tuple(Compare("size", "==", size) for size in range(2, 3_000))
+        await self.check(filled, where=Either(sizes))
+        await self.check(filled, where=All(tuple(Compare("size", "!=", one.value) for one in sizes)))
+
     @pytest.mark.parametrize("sort", [None, *COLUMNS])
     async def test_every_page_goes_on_where_the_last_one_ended(
         self, filled: ViewStore, sort: str | None
