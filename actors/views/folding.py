@@ -59,7 +59,7 @@ class Folding:
             for event in events
             if event not in self._events
         )
-        self._initial = _encode(view.initial)
+        self._initial = None if view.initial is None else _encode(view.initial)
         self._decode = msgspec.json.Decoder(manifest.document).decode
         self._columns = [(attrgetter(c.name), _CONVERT[c.kind]) for c in manifest.shape.columns]
         self._texts = [attrgetter(name) for name in manifest.shape.search]
@@ -101,7 +101,7 @@ class Folding:
     def fold(self, document: Any, touch: Touch, key: str) -> Any:
         """The next document, or None; ``document`` is the present one, or None. Raises whatever fold raises,
         or Unfoldable."""
-        if document is None:
+        if document is None and self._initial is not None:
             document = self._decode(self._initial)
         if self._fold_takes_origin:
             assert touch.origin is not None

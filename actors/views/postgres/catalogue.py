@@ -76,7 +76,10 @@ class Catalogue:
                 return number in there
             others = [one.number for one in there.values() if one.view == there[number].view]
             others.remove(number)
-            # What is looked at stays as it is until this is done.
+            if not await connection.fetchval(sql("may_switch"), number, others, shards):
+                return False
+            # Again, and what is looked at stays as it is until this is done. Locking keeps those who fold
+            # waiting, so nothing is locked for a generation that is far from it.
             await connection.execute(sql("lock_generations"), others)
             await connection.execute(sql("hold_positions"), others)
             if not await connection.fetchval(sql("may_switch"), number, others, shards):

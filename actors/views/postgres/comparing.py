@@ -3,12 +3,13 @@
 A value that a column cannot hold is brought to one that decides the same: text with NUL, numbers with more
 than 64 bits or with a fraction. Whatever somebody asks, the server gets no value that it refuses."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from actors.views.conditions import All, Compare, Condition, Stored
-from actors.views.port import Kind, NoSuchView, Shape
+from actors.views.exact import exact
+from actors.views.port import Column, Kind, NoSuchView, Shape
+from contexts.vocabulary import Operator
 
 SQL_TYPES: dict[Kind, str] = {
     "text": "text",
@@ -18,8 +19,7 @@ SQL_TYPES: dict[Kind, str] = {
     "moment": "bigint",
     "real": "double precision",
 }
-_OPERATORS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+_OPERATORS = {"==": "=", "!=": "IS DISTINCT FROM", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
 class Arguments(list[Any]):
@@ -39,12 +39,12 @@ class Columns:
         self._columns = {column.name: (f"c{n}", column) for n, column in enumerate(shape.columns)}
         self._texts: Mapping[str, str] = {name: f"t{n}" for n, name in enumerate(shape.search)}
 
-    def of(self, name: str) -> tuple[str, Kind, bool]:
-        """Its name in the table, its kind, whether it may be missing. Raises NoSuchView."""
+    def of(self, name: str) -> tuple[str, Column]:
+        """Its name in the table, and what it is. Raises NoSuchView."""
         found = self._columns.get(name)
         if found is None:
             raise NoSuchView(f"view {self._view!r} has no index of {name!r}")
-        return found[0], found[1].kind, found[1].optional
+        return found
 
     def text(self, name: str) -> str:
         """That of a searchable field. Raises NoSuchView."""
@@ -64,17 +64,15 @@ def condition_sql(condition: Condition, columns: Columns, arguments: Arguments) 
 
 
 def _compare(compare: Compare, columns: Columns, arguments: Arguments) -> str:
-    column, kind, _ = columns.of(compare.column)
+    name, column = columns.of(compare.column)
     if compare.value is None:
-        return {"==": f"{column} IS NULL", "!=": f"{column} IS NOT NULL"}.get(compare.operator, "false")
-    decided = bring(kind, compare.operator, compare.value)
+        return {"==": f"{name} IS NULL", "!=": f"{name} IS NOT NULL"}.get(compare.operator, "false")
+    decided = bring(column, compare.operator, compare.value)
     if isinstance(decided, bool):
         missing_too = compare.operator == "!="
-        return "false" if not decided else "true" if missing_too else f"{column} IS NOT NULL"
+        return "false" if not decided else "true" if missing_too else f"{name} IS NOT NULL"
     operator, value = decided
-    if operator == "!=":
-        return f"{column} IS DISTINCT FROM {arguments.place(value, SQL_TYPES[kind])}"
-    return f"{column} {_OPERATORS[operator]} {arguments.place(value, SQL_TYPES[kind])}"
+    return f"{name} {_OPERATORS[operator]} {arguments.place(value, SQL_TYPES[column.kind])}"
 
 
 def storable(text: str) -> bool:
@@ -85,65 +83,24 @@ def storable(text: str) -> bool:
         return False
 
 
-def bring(kind: Kind, operator: str, value: Stored) -> tuple[str, Any] | bool:
+def bring(column: Column, operator: Operator, value: Stored) -> tuple[Operator, Stored] | bool:
     """The comparison with a value that the column can hold; or what it comes to for all but missing ones."""
-    if kind in ("text", "date"):
+    if column.kind in ("text", "date"):
         return _bring_text(operator, value) if isinstance(value, str) else operator == "!="
-    if not isinstance(value, int | float) or value != value:
+    if not isinstance(value, int | float):
         return operator == "!="
-    if kind == "real":
-        return _bring_real(operator, value)
-    return _bring_integer(operator, value)
+    operator, value = exact(column, operator, value)
+    return operator == "!=" if value is None else (operator, value)
 
 
-def _bring_text(operator: str, value: str) -> tuple[str, Any] | bool:
+def _bring_text(operator: Operator, value: str) -> tuple[Operator, str] | bool:
     if storable(value):
         return operator, value
-    # What is stored holds neither NUL nor halves of characters. Nothing equals what does, and in order it
-    # follows what comes before the first of them, or all that begins so.
-    for place, character in enumerate(value):
-        if character == "\x00":
-            return _beside(operator, value[:place])
-        if "\ud800" <= character <= "\udfff":
-            above = "\ue000"
-            return _below(operator, value[:place] + above)
-    return operator, value
-
-
-def _beside(operator: str, value: Any) -> tuple[str, Any] | bool:
-    """Against something that is never stored, as nothing is that lies between it and ``value``, below it."""
     if operator in ("==", "!="):
         return operator == "!="
-    return ("<=" if operator in ("<", "<=") else ">"), value
-
-
-def _below(operator: str, value: Any) -> tuple[str, Any] | bool:
-    """Against something that is never stored, as nothing is that lies between it and ``value``, above it."""
-    if operator in ("==", "!="):
-        return operator == "!="
-    return ("<" if operator in ("<", "<=") else ">="), value
-
-
-def _bring_real(operator: str, value: float) -> tuple[str, Any] | bool:
-    try:
-        near = float(value)
-    except OverflowError:
-        return _far(operator, above=value > 0)
-    if near == value:
-        return operator, near
-    # A whole number of more than 53 bits, with no other float between it and this one.
-    return _below(operator, near) if near > value else _beside(operator, near)
-
-
-def _bring_integer(operator: str, value: float) -> tuple[str, Any] | bool:
-    if not _LOWEST <= value <= _HIGHEST:
-        return _far(operator, above=value > 0)
-    whole = math.floor(value)
-    if whole == value:
-        return operator, whole
-    return _beside(operator, whole)
-
-
-def _far(operator: str, *, above: bool) -> bool:
-    """Against something above, or below, all that can be stored."""
-    return operator == "!=" or operator in (("<", "<=") if above else (">", ">="))
+    # What is stored holds neither NUL nor halves of characters. In order, what does follows all that is equal
+    # up to the first NUL, and nothing that is greater there; a half comes just before U+E000.
+    first = next(place for place, character in enumerate(value) if not storable(character))
+    if value[first] == "\x00":
+        return ("<=" if operator in ("<", "<=") else ">"), value[:first]
+    return ("<" if operator in ("<", "<=") else ">="), value[:first] + "\ue000"

@@ -55,8 +55,9 @@ def branches(part: int, wanted: Wanted, number: int, shape: Shape, arguments: Ar
     named = ", ".join(f"{value} AS {name}" for value, name in zip(values, _NAMES, strict=True))
     table = tables.table(number)
     select = f"SELECT {part} AS part, key, document, {named} FROM {table}"
-    limit = arguments.place(wanted.limit + 1, "bigint")
-    pieces = _pieces(wanted.after, order, arguments)
+    # In the text: a plan for any limit would be one for a tenth of all documents.
+    limit = str(wanted.limit + 1)
+    pieces = _pieces(_after(wanted, columns), order, arguments)
     classes = [[*one, *conditions] for one in _classes(wanted, shape)]
     in_order = [
         _one_after_the_other(
@@ -94,16 +95,29 @@ def _classes(wanted: Wanted, shape: Shape) -> list[list[str]]:
 def _order(wanted: Wanted, columns: Columns) -> _Order:
     if wanted.sort is None:
         return _Order(None, "text", False, wanted.descending)
-    column, kind, optional = columns.of(wanted.sort)
-    if wanted.after is not None and wanted.after[0] is not None:
-        _check(bring(kind, "==", wanted.after[0]))
-    return _Order(column, SQL_TYPES[kind], optional, wanted.descending)
+    name, column = columns.of(wanted.sort)
+    return _Order(name, SQL_TYPES[column.kind], column.optional, wanted.descending)
 
 
 def _one_after_the_other(selects: list[str], order: _Order, limit: str) -> str:
     """All of the first, then all of the next."""
     pieces = [f"({select} ORDER BY {order.sql} LIMIT {limit})" for select in selects]
     return pieces[0] if len(pieces) == 1 else f"(({' UNION ALL '.join(pieces)}) LIMIT {limit})"
+
+
+def _after(wanted: Wanted, columns: Columns) -> tuple[Stored, str] | None:
+    """The place that ``after`` names. Raises NoSuchView if no store has told of it."""
+    if wanted.after is None:
+        return None
+    value, key = wanted.after
+    if value is not None and wanted.sort is not None:
+        brought = bring(columns.of(wanted.sort)[1], "==", value)
+        value = None if isinstance(brought, bool) else brought[1]
+        if value is None:
+            raise NoSuchView(f"view {wanted.view!r} has nothing at {wanted.after[0]!r}")
+    if not storable(key):
+        raise NoSuchView(f"view {wanted.view!r} has nothing at {key!r}")
+    return value, key
 
 
 def _pieces(after: tuple[Stored, str] | None, order: _Order, arguments: Arguments) -> list[list[str]]:
@@ -113,7 +127,6 @@ def _pieces(after: tuple[Stored, str] | None, order: _Order, arguments: Argument
         return [[]]
     value, key = after
     beyond = "<" if order.descending else ">"
-    _check(storable(key))
     placed = arguments.place(key, "text")
     column = order.column
     if column is None:
@@ -142,9 +155,3 @@ def _search(wanted: Wanted, columns: Columns, arguments: Arguments) -> list[str]
         placed = arguments.place(word, "text")
         conditions.append(f"({' OR '.join(f'strpos({text}, {placed}) > 0' for text in texts)})")
     return conditions
-
-
-def _check(known: object) -> None:
-    """The place after which to go on was never told by this store."""
-    if isinstance(known, bool) and not known:
-        raise NoSuchView("there is no such place in the view")

@@ -10,8 +10,8 @@ import msgspec
 
 from actors.views.asking import check
 from actors.views.conditions import All, Compare, Condition, Either
+from actors.views.exact import exact
 from actors.views.port import Shape, Wanted
-from actors.views.sqlite.exact import exact
 from actors.views.sqlite.tables import names
 from actors.views.words import words
 

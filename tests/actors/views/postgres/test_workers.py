@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from actors.views.port import Done, Wanted
+from actors.views.port import Done, Place, Wanted
 from actors.views.postgres import PostgresViews, folds
 from tests.actors.journal.postgres.server import Server
-from tests.actors.views.documents import CARDS, Count, work
+from tests.actors.views.documents import CARDS, Count, Fail, Pass, work
 from tests.actors.views.postgres.history import history, is_a_replay, piece
 
 SHARDS = 4
@@ -85,3 +85,23 @@ async def test_a_worker_that_is_refused_goes_on_with_locks(
     reading = await one.read([Wanted("cards", keys=("a",))])
     assert reading.standings["cards"].positions == {1: 1, 2: 1}
     assert b'"folds":2' in (reading.pages[0].found[0].document or b"")
+
+
+async def test_a_position_that_another_worker_has_moved_is_found_out_when_nothing_else_changes(
+    stores: list[PostgresViews],
+) -> None:
+    """No document tells of it; only the position does."""
+    one, other = stores
+    assert await one.project([work(Pass())]) == [Done(1)]
+    assert await other.project([work(Pass(), Pass(), Pass(), after=1)]) == [Done(4)]
+    assert await one.project([work(Pass(), after=1)]) == [Done(4, moved=True)]
+    assert (one.refused, await one.places()) == (1, {1: {0: Place(4)}})
+
+
+async def test_an_event_that_fails_only_because_another_worker_has_folded_it_is_no_failure(
+    stores: list[PostgresViews],
+) -> None:
+    one, other = stores
+    assert await one.project([work(Pass())]) == [Done(1)]
+    assert await other.project([work(Pass(), after=1)]) == [Done(2)]
+    assert await one.project([work(Fail(["a"]), after=1)]) == [Done(2, moved=True)]
