@@ -10,7 +10,7 @@ import msgspec
 
 from actors.views.asking import check
 from actors.views.conditions import All, Compare, Condition, Either
-from actors.views.exact import exact
+from actors.views.exact import encodable, exact
 from actors.views.port import Shape, Wanted
 from actors.views.sqlite.tables import names
 from actors.views.words import words
@@ -123,14 +123,14 @@ class _Select:
         if not wanted.tombstones:
             yield _PRESENT
         if wanted.keys is not None:
-            keys = msgspec.json.encode(wanted.keys).decode()
+            keys = msgspec.json.encode(list(filter(encodable, wanted.keys))).decode()
             yield f"key IN (SELECT value FROM json_each({self._bind(keys)}))"
         yield self._condition(wanted.where)
         yield from self._searched(words(wanted.search))
 
     def _searched(self, sought: Sequence[str]) -> Iterator[str]:
         """Long words are found by their trigrams; short ones are looked for in what is left."""
-        if sought and (not self._texts or any("\x00" in word for word in sought)):
+        if sought and (not self._texts or not all(_may_be_within(word) for word in sought)):
             yield _NEVER
             return
         phrases = ['"' + word.replace('"', '""') + '"' for word in sought if len(word) >= _SHORTEST]
@@ -175,3 +175,8 @@ class _Select:
         if operator == "!=":
             return f"{name} IS NOT {self._bind(value)}"
         return f"{name} {'=' if operator == '==' else operator} {self._bind(value)}"
+
+
+def _may_be_within(word: str) -> bool:
+    """No text that is stored holds NUL or half a character."""
+    return "\x00" not in word and encodable(word)

@@ -14,6 +14,7 @@ from actors.journal.sqlite.connection import select
 from actors.journal.sqlite.thread import Job
 from actors.views.asking import check
 from actors.views.conditions import Condition
+from actors.views.exact import encodable
 from actors.views.port import (
     Found,
     Generation,
@@ -73,9 +74,8 @@ class Reader:
             finally:
                 self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - every error belongs to those who wait for these jobs
-            raised = failure(error) if isinstance(error, apsw.Error) else error
             for job in jobs:
-                job.error = job.error or raised
+                job.error = job.error or _raised(error)
 
     # Other questions, each asked within ``work`` ---------------------------------------------------------
 
@@ -96,27 +96,38 @@ class Reader:
     # Pages -----------------------------------------------------------------------------------------------
 
     def _read(self, catalog: Catalog, jobs: list[ReadJob]) -> None:
+        """What is wrong with one question is no fault of its neighbours."""
         together: dict[tuple[int, Condition], list[tuple[ReadJob, str]]] = {}
         for job in jobs:
             try:
-                standings: dict[str, Standing] = {}
-                for wanted in job.wanted:
-                    live, standing = catalog.live.get(wanted.view), catalog.standing(wanted.view)
-                    if live is None or standing is None:
-                        raise NoSuchView(f"no generation of the view {wanted.view!r} answers")
-                    standings[wanted.view] = standing
-                    key = _single_key(wanted)
-                    if key is None or len(job.wanted) > 1:
-                        job.pages.append(self._page(live, wanted))
-                        continue
-                    check(live.shape, wanted)
-                    together.setdefault((live.number, wanted.where), []).append((job, key))
-            except NoSuchView as error:
-                job.error = error
-            else:
-                job.result = Reading(job.pages, standings)
-        for (number, where), of_one in together.items():
-            self._singles(catalog.generations[number], where, of_one)
+                self._ask(catalog, job, together)
+            except Exception as error:  # noqa: BLE001 - every error belongs to the one who waits for this job
+                job.error = _raised(error)
+        for (number, where), asked in together.items():
+            live = catalog.generations[number]
+            try:
+                self._singles(live, where, asked)
+            except Exception as error:  # noqa: BLE001 - as above
+                for job, _ in asked:
+                    job.error = _raised(error)
+
+    def _ask(
+        self, catalog: Catalog, job: ReadJob, together: dict[tuple[int, Condition], list[tuple[ReadJob, str]]]
+    ) -> None:
+        """Find a job's pages, or leave its only one to be found with those of others."""
+        standings: dict[str, Standing] = {}
+        for wanted in job.wanted:
+            live, standing = catalog.live.get(wanted.view), catalog.standing(wanted.view)
+            if live is None or standing is None:
+                raise NoSuchView(f"no generation of the view {wanted.view!r} answers")
+            standings[wanted.view] = standing
+            key = _single_key(wanted)
+            if key is None or len(job.wanted) > 1:
+                job.pages.append(self._page(live, wanted))
+                continue
+            check(live.shape, wanted)
+            together.setdefault((live.number, wanted.where), []).append((job, key))
+        job.result = Reading(job.pages, standings)
 
     def _singles(self, live: Generation, where: Condition, jobs: list[tuple[ReadJob, str]]) -> None:
         keys = [key for _, key in jobs]
@@ -170,6 +181,10 @@ class Reader:
         return found
 
 
+def _raised(error: Exception) -> Exception:
+    return failure(error) if isinstance(error, apsw.Error) else error
+
+
 def _single_key(wanted: Wanted) -> str | None:
     """The key of a question for one document that may be answered together with others."""
     keys = wanted.keys
@@ -177,4 +192,5 @@ def _single_key(wanted: Wanted) -> str | None:
         return None
     if wanted.search or wanted.sort or wanted.after or wanted.total or wanted.tombstones:
         return None
-    return keys[0]
+    # What cannot be encoded is nobody's key; in a query with others it would fail them too.
+    return keys[0] if encodable(keys[0]) else None

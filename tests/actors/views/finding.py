@@ -83,6 +83,15 @@ class Finding(Opening):
             for real in (1, 0, -2, 2**53 + 1):
                 await self.check(filled, where=Compare("weight", operator, real))
 
+    async def test_halves_of_characters_are_in_no_text_and_have_an_order(self, filled: ViewStore) -> None:
+        for value in ("\ud800", "\udfff", "oslo\ud900", "部屋\udc00x", "\uffff\ud800"):
+            for operator in OPERATORS:
+                for name in ("name", "place"):
+                    await self.check(filled, where=Compare(name, operator, value))
+            readings = (Wanted("cards", keys=(key,)) for key in (value, "ant", value, "bee"))
+            found = await asyncio.gather(*(filled.read([wanted]) for wanted in readings))
+            assert [len(reading.pages[0].found) for reading in found] == [0, 1, 0, 1]
+
     async def test_conditions_are_joined(self, filled: ViewStore) -> None:
         ada, open_, small = (
             Compare("name", "==", "ada"),
