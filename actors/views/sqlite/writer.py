@@ -14,12 +14,13 @@ from actors.journal.sqlite.checkpointer import Checkpointer, finish
 from actors.journal.sqlite.thread import Job
 from actors.journal.sqlite.turn import Turn
 from actors.views.batch import Batch
-from actors.views.port import Done, Generation, NoSuchView, Place, Shape, ViewsError, ViewsUnavailable, Work
+from actors.views.port import Done, Generation, NoSuchView, Shape, ViewsError, ViewsUnavailable, Work
 from actors.views.sqlite.catalog import Catalog, Catalogs
 from actors.views.sqlite.connection import Transaction, open_writer, sql
 from actors.views.sqlite.documents import Documents
 from actors.views.sqlite.failures import failure
-from actors.views.sqlite.tables import create, drop_piece
+from actors.views.sqlite.generations import begin_generation, drop_generation, may_switch
+from actors.views.sqlite.tables import drop_piece
 
 _log = logging.getLogger(__name__)
 
@@ -187,36 +188,21 @@ class Writer:
             known = [generation.shape for generation in catalog.generations.values()]
             for shape in shapes:
                 if shape not in known:
-                    self._begin(catalog, shape)
-        self._catalogs.forget()
+                    begin_generation(self._connection, catalog, shape)
+        self._changed()
 
     def rebuild(self, shape: Shape) -> Generation:
         """See ``port.ViewStore.rebuild``."""
         with self._transaction() as catalog:
-            number = self._begin(catalog, shape)
+            number = begin_generation(self._connection, catalog, shape)
             self._catalogs.forget()
             made = self._catalogs.now().generations[number]
-        self._catalogs.forget()
+        self._changed()
         return made
 
-    def _begin(self, catalog: Catalog, shape: Shape) -> int:
-        building = catalog.building.get(shape.view)
-        if building is not None:
-            self._drop(building.number)
-        state = "building" if shape.view in catalog.live else "live"
-        self._connection.execute(
-            "INSERT INTO generations (view, shape, state) VALUES (?, ?, ?)",
-            (shape.view, msgspec.json.encode(shape).decode(), state),
-        )
-        number = self._connection.last_insert_rowid()
-        create(self._connection, number, shape)
-        return number
-
-    def _drop(self, number: int) -> None:
-        """Nobody sees it any more. A million documents take seconds to delete: that is left to pauses."""
+    def _changed(self) -> None:
+        self._catalogs.forget()
         self._leftovers = True
-        self._connection.execute("UPDATE generations SET state = 'dropping' WHERE number = ?", (number,))
-        self._connection.execute("DELETE FROM positions WHERE generation = ?", (number,))
 
     def switch(self, number: int, shards: int) -> bool:
         """See ``port.ViewStore.switch``."""
@@ -224,16 +210,11 @@ class Writer:
             following = catalog.generations.get(number)
             if following is None or following.live:
                 return following is not None
-            live = catalog.live[following.view]
-            places, before = catalog.places.get(number, {}), catalog.places.get(live.number, {})
-            nothing = Place(0)
-            if not all(places.get(shard, nothing).complete for shard in range(shards)):
+            if not may_switch(catalog, following, shards):
                 return False
-            if any(places.get(shard, nothing).seq < place.seq for shard, place in before.items()):
-                return False
-            self._drop(live.number)
+            drop_generation(self._connection, catalog.live[following.view].number)
             self._connection.execute("UPDATE generations SET state = 'live' WHERE number = ?", (number,))
-        self._catalogs.forget()
+        self._changed()
         return True
 
     def pause(self, view: str, paused: bool) -> None:

@@ -18,6 +18,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "boxes.views.sqlite"
 
 
+def foreign(path: Path) -> apsw.Connection:
+    """A connection that does as it likes; it waits for the store, which writes also in its pauses."""
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(10_000)
+    return connection
+
+
 @pytest.fixture
 async def store(path: Path) -> AsyncIterator[SqliteViews]:
     made = await SqliteViews.open(path, lock_seconds=0.3)
@@ -27,7 +34,7 @@ async def store(path: Path) -> AsyncIterator[SqliteViews]:
 
 
 async def test_a_file_of_a_later_version_is_refused(path: Path, store: SqliteViews) -> None:
-    with apsw.Connection(str(path)) as file:
+    with foreign(path) as file:
         file.execute("PRAGMA user_version = 99")
     with pytest.raises(ViewsDamaged, match="newer program"):
         await SqliteViews.open(path)
@@ -47,7 +54,7 @@ async def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 async def test_a_lock_that_is_held_too_long_is_said_and_nothing_is_done(
     path: Path, store: SqliteViews
 ) -> None:
-    other = apsw.Connection(str(path))
+    other = foreign(path)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(ViewsUnavailable, match="lock"):
         await store.project([work(Count(["a"]))])
@@ -81,7 +88,7 @@ async def test_a_closed_store_says_so(path: Path) -> None:
 
 
 async def test_tables_that_make_no_sense_are_said(path: Path, store: SqliteViews) -> None:
-    with apsw.Connection(str(path)) as file:
+    with foreign(path) as file:
         file.execute("UPDATE generations SET shape = '{}'")
     with pytest.raises(ViewsDamaged):
         await store.read([Wanted("cards")])
@@ -93,7 +100,7 @@ async def test_a_document_that_is_no_json_fails_the_event_and_not_the_store(
     path: Path, store: SqliteViews
 ) -> None:
     await store.project([work(Count(["a"]))])
-    with apsw.Connection(str(path)) as file:
+    with foreign(path) as file:
         file.execute("UPDATE documents_1 SET document = x'7b'")
     [done] = await store.project([work(Count(["b"]), Count(["a"]), after=1)])
     assert done.seq == 2
