@@ -80,6 +80,12 @@ class GatewaySettings(Section, frozen=True):
     """Levels of arrays and objects in a body."""
     grace: Seconds = 20.0
     """Seconds a worker may take to stop."""
+    followers: Count = 2048
+    """Clients that follow events of one context at once, per worker; more get 503."""
+    follow_bytes: Annotated[int, msgspec.Meta(ge=1024, le=268_435_456)] = 1_048_576
+    """Unsent bytes with which a client that follows is cut; it may come again."""
+    heartbeat_seconds: Seconds = 15.0
+    """Seconds of silence after which a client that follows is sent a comment."""
 
 
 class EntitySettings(Section, frozen=True):

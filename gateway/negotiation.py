@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 JSON_ALONE = ("application/json",)
+EVENT_STREAM = "text/event-stream"
 CALENDAR_ALONE = ("text/calendar",)
 
 _QUALITY = re.compile(r";[ \t]*q[ \t]*=[ \t]*([0-9.]+)", re.IGNORECASE)
@@ -12,6 +13,14 @@ _QUALITY = re.compile(r";[ \t]*q[ \t]*=[ \t]*([0-9.]+)", re.IGNORECASE)
 def accepts(accept: str, media_types: Iterable[str]) -> bool:
     """Whether ``Accept`` allows one of them: the most specific range that covers it has a quality above 0."""
     return any(_accepts(accept, one) for one in media_types)
+
+
+def accepts_by_name(accept: str, media_type: str) -> bool:
+    """Whether ``Accept`` names it, not only a range that covers it."""
+    return any(
+        item.split(";")[0].strip().lower() == media_type and _quality_of(item) > 0
+        for item in accept.split(",")
+    )
 
 
 def _accepts(accept: str, media_type: str) -> bool:

@@ -12,6 +12,7 @@ from contexts.vocabulary import Command
 from gateway import problems
 from gateway.commands import CommandEndpoint
 from gateway.openapi_answers import ANY_REQUEST, command_answers, json_answer, with_problems
+from gateway.openapi_events import EventsEndpoint, events_operation, stream_answer
 from gateway.openapi_headers import HEADERS, PARAMETERS, headers
 from gateway.openapi_queries import (
     ViewEndpoint,
@@ -26,12 +27,12 @@ from gateway.query_string import HIGHEST
 from gateway.router import LONGEST_PARAMETER
 
 OfEntity = CommandEndpoint | StateEndpoint | HistoryEndpoint
-Described = OfEntity | ViewEndpoint
+Described = OfEntity | ViewEndpoint | EventsEndpoint
 
 
 def document(endpoints: Sequence[Described], settings: GatewaySettings) -> dict[str, Any]:
     """The whole document as plain data."""
-    own = [e for e in endpoints if not isinstance(e, ViewEndpoint)]
+    own = [e for e in endpoints if not isinstance(e, ViewEndpoint | EventsEndpoint)]
     aggregates = list({id(e.aggregate): e.aggregate for e in own}.values())
     bodies = [e.decoder.body_type for e in endpoints if isinstance(e, CommandEndpoint)]
     parts = [part_type(e.route) for e in endpoints if isinstance(e, StateEndpoint) and e.route.part]
@@ -66,6 +67,8 @@ def _parameter_types(endpoints: Iterable[Described]) -> list[Any]:
 
 def _operation(endpoint: Described, schemas: Schemas, settings: GatewaySettings) -> dict[str, Any]:
     operation: dict[str, Any] = {"tags": [endpoint.manifest.name], "operationId": _operation_id(endpoint)}
+    if isinstance(endpoint, EventsEndpoint):
+        return {**operation, **events_operation(endpoint)}
     if isinstance(endpoint, ViewEndpoint):
         return {
             **operation,
@@ -104,6 +107,9 @@ def _of_entity(endpoint: OfEntity, schemas: Schemas, settings: GatewaySettings) 
     else:
         operation["summary"] = f"The history of one {endpoint.aggregate.name}: its events."
         ok = json_answer("A page of events, by version.", schemas.history(endpoint.aggregate))
+        if endpoint.follows:
+            ok["content"].update(stream_answer("")["content"])
+            ok["description"] += " As a stream: the events as they happen, after `Last-Event-ID`."
         operation["responses"] = with_problems({"200": ok}, ANY_REQUEST)
     return operation
 

@@ -64,6 +64,12 @@ PARAMETERS: dict[str, Schema] = {
         "description": "`wait=<seconds>` (RFC 7240): how long you will wait for the answer.",
         "schema": {"type": "string", "pattern": r"^wait=[1-9][0-9]{0,2}$"},
     },
+    "LastEventId": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The `id` of the last message you were sent: you are sent what follows it.",
+        "schema": {"type": "string", "examples": ["booking/0:12,46:2"]},
+    },
     "TraceParent": {
         "name": "traceparent",
         "in": "header",

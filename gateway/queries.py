@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import msgspec
@@ -15,10 +15,10 @@ from contexts.vocabulary import Aggregate, Get
 from gateway.conditions import check_match, not_modified
 from gateway.exchange import Exchange
 from gateway.filters import EXPECTED, moment_of
-from gateway.header_names import IF_MATCH, IF_NONE_MATCH
+from gateway.header_names import ACCEPT, IF_MATCH, IF_NONE_MATCH
 from gateway.identity import principal
 from gateway.metrics import Recorder
-from gateway.negotiation import JSON_ALONE
+from gateway.negotiation import EVENT_STREAM, JSON_ALONE, accepts_by_name
 from gateway.problems import INTERNAL_ERROR, INVALID_QUERY, NOT_FOUND, UNEXPECTED_BODY, Refusal, refusal
 from gateway.query_string import HIGHEST, impossible, integers, texts, unknown
 from gateway.regions import Region
@@ -101,28 +101,54 @@ class StateEndpoint:
             raise TypeError(f"a query was answered with {answer!r}")
 
 
+class EventStream(Protocol):
+    """Follows an entity, for those who accept a stream of events."""
+
+    def after(self, exchange: Exchange, query: str | None) -> Mapping[int, int] | None: ...
+
+    async def begin(self, exchange: Exchange, id: str, after: Mapping[int, int] | None) -> None: ...
+
+
 class HistoryEndpoint:
-    """``GET .../events``: an entity's events, in pages."""
+    """``GET .../events``: an entity's events, in pages; or as they happen, where ``Accept`` names event
+    streams."""
 
     limited = True
-    media_types = JSON_ALONE
 
-    def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
+    def __init__(
+        self, region: Region, manifest: ContextManifest, route: Get, stream: EventStream | None = None
+    ) -> None:
         assert isinstance(route.source, Aggregate)
         self.route = route
         self.manifest = manifest
         self.aggregate = manifest.aggregates[route.source.name]
         self.template = f"/{manifest.name}{route.path}/events"
         self.recorder = Recorder("GET", self.template)
+        self.media_types = JSON_ALONE if stream is None else (*JSON_ALONE, EVENT_STREAM)
+        self.follows = stream is not None
+        self._stream = stream
         self._region = region
         self._aggregate = route.source.name
         self._tasks: set[asyncio.Task[None]] = set()
 
     def handle(self, exchange: Exchange, parameters: tuple[str, ...], query: str | None) -> None:
         refuse_body(exchange)
+        if self._stream is not None and wants(exchange, EVENT_STREAM):
+            after_event = self._stream.after(exchange, query)
+            run(exchange, self._follow(exchange, parameters[0], after_event), self._tasks)
+            return
         wanted = integers(query, {"after": (0, HIGHEST), "limit": (1, LARGEST_PAGE)})
         after, limit = wanted.get("after", 0), wanted.get("limit", PAGE)
         run(exchange, self._page(exchange, parameters[0], after, limit), self._tasks)
+
+    async def _follow(self, exchange: Exchange, id: str, after: Mapping[int, int] | None) -> None:
+        assert self._stream is not None
+        first = await self._region.past.history(self._aggregate, id, 0, 1)
+        if isinstance(first, Absent):
+            raise Refusal(NOT_FOUND)
+        if isinstance(first, Refused):
+            raise refusal(first)
+        await self._stream.begin(exchange, id, after)
 
     async def _page(self, exchange: Exchange, id: str, after: int, limit: int) -> None:
         page = await self._region.past.history(self._aggregate, id, after, limit)
@@ -154,6 +180,11 @@ def past_of(query: str, known: tuple[str, ...]) -> int | datetime:
         return moment_of(asked["at"])
     except ValueError:
         raise impossible("at", asked["at"], EXPECTED["moment"]) from None
+
+
+def wants(exchange: Exchange, media_type: str) -> bool:
+    """Whether ``Accept`` names it."""
+    return ACCEPT in exchange.message.headers and accepts_by_name(exchange.header(ACCEPT) or "", media_type)
 
 
 def refuse_body(exchange: Exchange) -> None:

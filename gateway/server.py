@@ -9,15 +9,17 @@ import msgspec
 from prometheus_client.registry import Collector
 
 from actors import address
-from actors.manifest import ManifestError
+from actors.manifest import ContextManifest, ManifestError
 from actors.settings import GatewaySettings
 from actors.shared_port import SharedPort
-from contexts.vocabulary import Aggregate, CommandRoute, Find, Get, Inquiry
+from contexts.vocabulary import Aggregate, CommandRoute, Find, Get, Inquiry, View
 from gateway import docs
 from gateway.commands import CommandEndpoint
 from gateway.deadline import wait_preference
+from gateway.detours import at_events
 from gateway.documents import DocumentEndpoint
 from gateway.endpoint import Endpoint
+from gateway.events import ContextEvents, DocumentEvents, EntityEvents, Following, Streaming
 from gateway.exchange import Exchange, target_of
 from gateway.find import FindEndpoint
 from gateway.header_names import ACCEPT, PREFER
@@ -47,8 +49,8 @@ class Gateway:
 
     ``ready`` returns reasons by name why the worker cannot serve, nothing when it can; ``notes`` what is
     wrong while it serves all the same; ``collectors`` are shown at ``/metrics`` beside the gateway's own
-    figures; ``clock`` is the loop's unless a test says otherwise. ``views`` are by context; raises
-    ManifestError when a route needs views that are not there.
+    figures; ``clock`` is the loop's unless a test says otherwise. ``views`` and ``followings`` are
+    by context; raises ManifestError when a route needs views that are not there.
     """
 
     def __init__(
@@ -60,9 +62,11 @@ class Gateway:
         clock: Callable[[], float] | None = None,
         notes: Readiness = dict,
         views: Mapping[str, Views] | None = None,
+        followings: Mapping[str, Following] | None = None,
     ) -> None:
         self._settings = settings
         self._notes = notes
+        self._followings = followings or {}
         self._ready = ready
         self._clock = clock
         self._router: Router[Endpoint] = Router()
@@ -108,15 +112,21 @@ class Gateway:
         self._listener.start(sockets)
 
     def drain(self) -> None:
-        """Stop being ready, take no new connections and end those there are after their next answer."""
+        """Stop being ready, take no new connections and end those there are after their next answer; who
+        follows is told to come again."""
         self._listener.drain()
+        for following in self._followings.values():
+            following.end("the server is stopping")
 
     async def stop(self, grace: float) -> None:
         """Drain, let running requests finish for at most ``grace`` seconds, and close."""
+        self.drain()
         await self._listener.stop(grace)
 
     def _mount(self, region: Region, views: Views | None) -> None:
         manifest = region.manifest
+        following = self._followings.get(region.name)
+        streaming = None if following is None else Streaming(region, following)
         reader = None if views is None else Reader(region, views)
         for route in manifest.context.routes:
             if isinstance(route, CommandRoute):
@@ -124,7 +134,8 @@ class Gateway:
             elif isinstance(route, Get) and isinstance(route.source, Aggregate):
                 self._describe_and_add(StateEndpoint(region, manifest, route))
                 if route.part is None:
-                    self._describe_and_add(HistoryEndpoint(region, manifest, route))
+                    stream = None if streaming is None else EntityEvents(streaming, route.source.name)
+                    self._describe_and_add(HistoryEndpoint(region, manifest, route, stream))
             elif reader is None:
                 where = f"context {manifest.name!r}, route {route.path!r}"
                 raise ManifestError(f"{where}: there are no views to read")
@@ -134,6 +145,20 @@ class Gateway:
                 self._describe_and_add(InquiryEndpoint(reader, manifest, route))
             else:
                 self._describe_and_add(DocumentEndpoint(reader, manifest, route))
+        if streaming is not None:
+            self._mount_events(manifest, streaming)
+
+    def _mount_events(self, manifest: ContextManifest, streaming: Streaming) -> None:
+        """After everything else: what is there already must stay to be reached."""
+        streams: list[ContextEvents | DocumentEvents] = [ContextEvents(streaming, manifest)]
+        for route in manifest.context.routes:
+            if isinstance(route, Find) or (isinstance(route, Get) and isinstance(route.source, View)):
+                streams.append(DocumentEvents(streaming, manifest, route))
+        for stream in streams:
+            self.operations.append(stream)
+            self._recorders.append(stream.recorder)
+            for method, endpoint in at_events(self._router, stream.template, stream).items():
+                self._router.add(method, stream.template, endpoint)
 
     def _describe_and_add(self, endpoint: Described) -> None:
         self.operations.append(endpoint)

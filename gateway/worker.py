@@ -26,6 +26,7 @@ from actors import address, lifeline, logs, manifest, reports
 from actors.cluster import Cluster, NotJoined
 from actors.control.facts import WorkerFacts
 from actors.control.gather import Gatherer
+from actors.following.following import Following
 from actors.identity import Assignment, Identity
 from actors.journal.port import JournalError
 from actors.journal.sqlite import SqliteJournal
@@ -36,6 +37,7 @@ from actors.views.port import ViewsError, ViewStore
 from actors.views.projections import Projections
 from actors.views.sqlite import SqliteViews
 from gateway.server import Gateway
+from gateway.server_sent_events import EventStreamEncoder
 from gateway.view_metrics import ViewCollector
 from gateway.worker_metrics import ClusterCollector, RegionCollector, StageCollector
 
@@ -72,6 +74,7 @@ class Worker:
         self._journals: dict[str, SqliteJournal | PostgresJournal] = {}
         self._stores: dict[str, ViewStore] = {}
         self._projections: dict[str, Projections] = {}
+        self._followings: dict[str, Following] = {}
         self._stage: Stage | None = None
         self._cluster: Cluster | None = None
         self._gateway: Gateway | None = None
@@ -127,6 +130,12 @@ class Worker:
                 self._projections[name] = projections
                 parts.push_async_callback(projections.close)
                 await projections.open()
+            following = Following(
+                region, self._projections.get(name), EventStreamEncoder(), settings.gateway.followers
+            )
+            self._followings[name] = following
+            parts.push_async_callback(following.close)
+            following.open()
         self._cluster = cluster = Cluster(settings, self._identity, self._regions, lease)
         parts.push_async_callback(cluster.close)
         await cluster.join({name: journal.identity for name, journal in self._journals.items()})
@@ -152,6 +161,7 @@ class Worker:
             collectors,
             notes=self._notes,
             views=self._projections,
+            followings=self._followings,
         )
         bind = address.parse(settings.gateway.bind)
         try:
@@ -234,11 +244,12 @@ class Worker:
         for name, store in self._stores.items():
             if store.dead:
                 return f"{name}: {store.dead}"
-        for projections in self._projections.values():
-            for task in projections.tasks:
-                if task.done():
-                    cause = None if task.cancelled() else task.exception()
-                    return f"{task.get_name()} ended: {cause!r}"
+        tasks = [task for projections in self._projections.values() for task in projections.tasks]
+        tasks += [following.hub.task for following in self._followings.values() if following.hub.task]
+        for task in tasks:
+            if task.done():
+                cause = None if task.cancelled() else task.exception()
+                return f"{task.get_name()} ended: {cause!r}"
         return self._cluster.death() or (self._gateway.failure() if self._gateway is not None else None)
 
     def _troubles(self) -> Mapping[str, str]:
