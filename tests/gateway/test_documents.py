@@ -133,10 +133,12 @@ class TestFreshness:
         )
         after = await put(served, "b1", title="Persuasion", pages=2)
 
+        async with asyncio.timeout(5):
+            while float((await get(served, "/cards/b1")).headers["position-age"]) == 0:
+                await asyncio.sleep(0.001)
         without = await get(served, "/cards/b1")
         assert (without.status, without.body) == (200, old.body)
         assert without.headers["position"] == before
-        assert float(without.headers["position-age"]) > 0
 
         reply = await get(served, "/cards/b1", after, Prefer="wait=1")
         assert (reply.status, reply.problem) == (503, "not-yet-visible")
