@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.client import Client, Reply
+from tests.acceptance.client import Client, Reply, as_answered
 from tests.acceptance.theatre import SPACE, reservation
 
 MAPLE = {
@@ -227,7 +227,7 @@ async def test_history_is_paged(limit: int, client: Client, space: str) -> None:
         assert page.status == 200
         assert list(page.json) == ["events", "next"]
         assert len(page.json["events"]) <= limit
-        pages.append(page.json["events"])
+        pages.append([as_answered(event) for event in page.json["events"]])
         path = page.json["next"]
     assert [event for page in pages for event in page] == told
     assert len(pages) == -(-21 // limit)
