@@ -8,7 +8,7 @@ context = Context(
     aggregates=[space.aggregate],
     routes=[
         Post("/spaces/{space}", commands.Open, creates="/spaces/{space}"),
-        Post("/spaces/{space}/reservations", commands.Reserve),
+        Post("/spaces/{space}/reservations", commands.Reserve, creates="/spaces/{space}"),
         Get("/spaces/{space}", space.aggregate),
     ],
 )

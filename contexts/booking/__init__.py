@@ -26,7 +26,7 @@ context = Context(
         Get("/rooms/{space}", rooms.view),
         Find("/rooms", rooms.view),
         Find("/guests/{guest}/diary", diary.view, sort="start"),
-        Find("/spaces/{space}/reservations", diary.view, sort="start"),
+        Find("/spaces/{space}/reservations", diary.view, sort="end"),
         Get("/spaces/{space}/availability", availability.inquiry),
         Get("/spaces/{space}/occupancy/{month}", occupancy.inquiry),
         Get("/spaces/{space}/calendar.ics", calendar.inquiry),

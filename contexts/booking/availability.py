@@ -43,7 +43,7 @@ class FreeSlots(Value):
 def reads(query: Availability) -> tuple[One[Room], Many[Entry]]:
     """The room, and what is taken meanwhile."""
     taken = (Is("space", "==", query.space), Is("start", "<", query.end), Is("end", ">", query.start))
-    return One(rooms.view, query.space), Many(diary.view, *taken, sort="start")
+    return One(rooms.view, query.space), Many(diary.view, *taken, sort="end")
 
 
 def answer(

@@ -23,7 +23,7 @@ def reads(query: CalendarOf) -> tuple[One[Room], Many[Entry]]:
         conditions.append(Is("start", "<", query.end))
     if query.start is not None:
         conditions.append(Is("end", ">", query.start))
-    return One(rooms.view, query.space), Many(diary.view, *conditions, sort="start")
+    return One(rooms.view, query.space), Many(diary.view, *conditions, sort="end")
 
 
 def answer(query: CalendarOf, room: Room | None, taken: list[Entry]) -> Calendar | NotOpen:

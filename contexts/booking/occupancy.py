@@ -53,7 +53,7 @@ def reads(query: MonthOf) -> tuple[One[Room], Many[Entry]]:
     whole = month_of(query.month, "UTC")
     start, end = EPOCH + whole.start - ELSEWHERE, EPOCH + whole.end + ELSEWHERE
     taken = (Is("space", "==", query.space), Is("start", "<", end), Is("end", ">", start))
-    return One(rooms.view, query.space), Many(diary.view, *taken, sort="start")
+    return One(rooms.view, query.space), Many(diary.view, *taken, sort="end")
 
 
 def answer(query: MonthOf, room: Room | None, taken: list[Entry]) -> Occupancy | NotOpen:

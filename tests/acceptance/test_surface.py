@@ -217,7 +217,7 @@ async def test_a_past_state_is_what_it_was(client: Client, space: str) -> None:
 
 @pytest.mark.parametrize("limit", [1, 4, 7, 21, 100])
 async def test_history_is_paged(limit: int, client: Client, space: str) -> None:
-    told = [(await client.get(f"{space}/events")).json["events"][0]]
+    told = [as_answered((await client.get(f"{space}/events")).json["events"][0])]
     for number in range(20):
         reply = await client.post(f"{space}/reservations", reservation(number))
         told += reply.accepted().json["events"]
