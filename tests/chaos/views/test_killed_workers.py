@@ -32,12 +32,15 @@ async def kill_while_folding(node: Running, plan: Plan, kills: int) -> None:
         for worker in node.workers():
             os.kill(worker, signal.SIGKILL)
 
+    def soon() -> None:
+        loop.call_later(rng.uniform(0.0, LATEST), kill)
+
     load = Load(plan, History(), only(lambda: node.url))
     await load.open()
     async with asyncio.timeout(300), asyncio.TaskGroup() as group:
         group.create_task(load.run())
         at = moments(plan.seed, plan.commands, kills)
-        group.create_task(kill_during(load, at, lambda: loop.call_later(rng.uniform(0.0, LATEST), kill)))
+        group.create_task(kill_during(load, at, soon))
 
 
 async def survives(kind: str, folder: Path, plan: Plan, kills: int, tell: Tell) -> None:
