@@ -72,6 +72,9 @@ class Following(Protocol):
 
     def end(self, why: str) -> None: ...
 
+    @property
+    def followers(self) -> int: ...
+
 
 Begin = Callable[[Mapping[int, int] | None, Sink], Awaitable[Follower]]
 

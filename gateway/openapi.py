@@ -21,7 +21,7 @@ from gateway.openapi_queries import (
     view_operation,
     view_parameters,
 )
-from gateway.openapi_schemas import INSTANT, VERSION, Schema, Schemas, part_type, types_of
+from gateway.openapi_schemas import INSTANT, VERSION, Schema, Schemas, first_line, part_type, types_of
 from gateway.queries import LARGEST_PAGE, PAGE, HistoryEndpoint, StateEndpoint
 from gateway.query_string import HIGHEST
 from gateway.router import LONGEST_PARAMETER
@@ -86,7 +86,7 @@ def _of_entity(endpoint: OfEntity, schemas: Schemas, settings: GatewaySettings) 
     operation: dict[str, Any] = {}
     if isinstance(endpoint, CommandEndpoint):
         command = endpoint.route.command
-        operation["summary"] = _first_line(command.__doc__) or command.__name__
+        operation["summary"] = first_line(command.__doc__) or command.__name__
         if endpoint.takes_body and endpoint.decoder.fields:
             operation["requestBody"] = {
                 "required": endpoint.decoder.needs_body,
@@ -96,7 +96,7 @@ def _of_entity(endpoint: OfEntity, schemas: Schemas, settings: GatewaySettings) 
         operation["responses"] = command_answers(endpoint, schemas)
     elif isinstance(endpoint, StateEndpoint):
         part = endpoint.route.part
-        what = _first_line(part.__doc__) if part else f"The state of one {endpoint.aggregate.name}."
+        what = first_line(part.__doc__) if part else f"The state of one {endpoint.aggregate.name}."
         operation["summary"] = what or f"A part of one {endpoint.aggregate.name}."
         shown = part_type(endpoint.route) if part else endpoint.aggregate.state
         ok = json_answer("The committed state.", schemas.state(shown), ("ETag",))
@@ -162,7 +162,3 @@ def _field_schema(command: type[Command], wire: str, schemas: Schemas) -> Schema
 
 def _query(name: str, description: str, schema: Schema) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _first_line(doc: str | None) -> str:
-    return " ".join((doc or "").strip().split("\n\n")[0].replace("`", "").split())

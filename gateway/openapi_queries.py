@@ -13,7 +13,7 @@ from gateway.find_query import LARGEST_PAGE, LONGEST_SEARCH, PAGE
 from gateway.inquiries import InquiryEndpoint
 from gateway.openapi_answers import ANY_READ, VIEW_POSITION, json_answer, with_problems
 from gateway.openapi_headers import headers
-from gateway.openapi_schemas import INSTANT, Schema, Schemas
+from gateway.openapi_schemas import INSTANT, Schema, Schemas, first_line
 from gateway.rejections import name_of, status_of
 from gateway.router import LONGEST_PARAMETER
 
@@ -72,8 +72,8 @@ def _inquiry(endpoint: InquiryEndpoint, schemas: Schemas) -> dict[str, Any]:
     for kind in inquiry.rejections:
         rejections.setdefault(status_of(kind), {})[name_of(kind)] = schemas.rejection(kind)
     responses = with_problems({"200": answer}, (*ANY_READ, problems.TOO_MANY_DOCUMENTS), rejections, False)
-    summary = " ".join((inquiry.question.__doc__ or "").strip().split("\n\n")[0].split())
-    return {"summary": summary or inquiry.question.__name__, "responses": responses}
+    summary = first_line(inquiry.question.__doc__) or inquiry.question.__name__
+    return {"summary": summary, "responses": responses}
 
 
 def rejections_of(endpoints: Iterable[object]) -> list[type[Rejection]]:

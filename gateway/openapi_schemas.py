@@ -183,3 +183,8 @@ def _properties(properties: dict[str, Schema]) -> dict[str, Schema]:
 
 def _object(**properties: Schema) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def first_line(doc: str | None) -> str:
+    """A docstring's first paragraph, without marks."""
+    return " ".join((doc or "").strip().split("\n\n")[0].replace("`", "").split())

@@ -76,7 +76,9 @@ class Gateway:
         unmatched = Recorder("", "")
         self._recorders.append(unmatched)
         self._listener = Listener(settings, self._dispatch, unmatched)
-        own = GatewayCollector(self._recorders, lambda: self.in_flight, lambda: self.connections)
+        own = GatewayCollector(
+            self._recorders, lambda: self.in_flight, lambda: self.connections, lambda: self.followers
+        )
         self._exposition = Exposition((own, *collectors))
         for region in regions.values():
             self._mount(region, views.get(region.name) if views else None)
@@ -96,6 +98,11 @@ class Gateway:
     def in_flight(self) -> int:
         """Requests being worked on."""
         return len(self._listener.in_flight)
+
+    @property
+    def followers(self) -> int:
+        """Clients that follow."""
+        return sum(following.followers for following in self._followings.values())
 
     def failure(self) -> str | None:
         """Why the gateway cannot go on, should it have come to that: one of its tasks has ended."""

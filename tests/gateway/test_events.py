@@ -194,6 +194,8 @@ class TestLife:
         async with serving(library.context, followed=True, gateway=limits) as served:
             stream = await follow(served, "/library/events")
             assert served.gateway.in_flight == 0
+            metrics = await served.request("GET", "/metrics")
+            assert b"butai_http_followers 1.0\n" in metrics.body
             other = await served.connect()
             async with asyncio.timeout(PATIENCE):
                 # The connection that sends nothing is ended by the same sweeps that look at the stream.
