@@ -64,9 +64,12 @@ class Follower:
         return not self.closed
 
     def _keep(self) -> list[Row]:
-        """From here on, keep what the hub gives."""
+        """From here on, keep what the hub gives. One who has been given up on the way is given nothing: the
+        hub would hold them for ever."""
         kept: list[Row] = []
         self._kept = kept
+        if self.closed:
+            return kept
         self._attached = True
         self._hub.attach(self, self._entity)
         return kept
@@ -79,53 +82,54 @@ class Follower:
 class ContextFollower(Follower):
     """Follows all events of a context."""
 
-    def __init__(self, hub: Hub, sink: Sink) -> None:
+    def __init__(self, hub: Hub, sink: Sink, after: Mapping[int, int] | None) -> None:
         super().__init__(hub, sink)
-        self._vector: dict[int, int] = {}
-        """While catching up."""
+        self._vector: dict[int, int] | None = None if after is None else dict(after)
+        """While catching up; it may be empty then, which is no position of the hub."""
         self._ahead: dict[int, int] = {}
 
     def begin(self) -> None:
         """From now on."""
         self._kept = None
-        self._vector = {}
         self._hub.attach(self)
 
-    async def catch_up(self, journal: Journal, after: Mapping[int, int]) -> None:
-        """From a position on, until the hub is met. Raises JournalError."""
-        vector = self._vector = dict(after)
-        feed = journal.follow(after)
+    async def catch_up(self, journal: Journal) -> None:
+        """From its position on, until the hub is met. Raises JournalError."""
+        vector = self._vector
+        assert vector is not None
+        feed = journal.follow(vector)
         while not self.closed:
             rows = await feed.read(PAGE)
-            self._send_rows(rows)
-            await self.sink.room()
+            await self._send_rows(rows, vector)
             if len(rows) == PAGE:
                 continue
             kept = self._keep()
             target = dict(self._hub.vector)
             while not self.closed and any(vector.get(shard, 0) < seq for shard, seq in target.items()):
-                self._send_rows(await feed.read(PAGE))
-                await self.sink.room()
+                await self._send_rows(await feed.read(PAGE), vector)
+            await self._send_rows(kept, vector)  # and what is added to them meanwhile
             if not self._attached:
                 continue  # more was kept than could be
-            self._send_rows([row for row in kept if row.seq > vector.get(row.shard, 0)])
             known = self._hub.vector
             self._ahead = {shard: seq for shard, seq in vector.items() if seq > known.get(shard, 0)}
             self._kept = None
-            self._vector = {}
+            self._vector = None
             return
 
     def position(self) -> str:
         """See ``Follower.position``."""
-        return format_position(self._hub.context, self._vector or {**self._hub.vector, **self._ahead})
+        vector = self._vector
+        if vector is None:
+            vector = {**self._hub.vector, **self._ahead}
+        return format_position(self._hub.context, vector)
 
-    def _send_rows(self, rows: list[Row]) -> None:
-        vector, context = self._vector, self._hub.context
+    async def _send_rows(self, rows: list[Row], vector: dict[int, int]) -> None:
         for row in rows:
             if row.seq > vector.get(row.shard, 0):
                 vector[row.shard] = row.seq
-                if not self._send(self._hub.message(row, format_position(context, vector))):
+                if not self._send(self._hub.message(row, format_position(self._hub.context, vector))):
                     return
+                await self.sink.room()
 
     def _live(self, row: Row) -> None:
         ahead = self._ahead
@@ -152,6 +156,7 @@ class EntityFollower(Follower):
     def begin(self) -> None:
         """From now on."""
         self._kept = None
+        self._seq = self._hub.vector.get(self._shard, 0)
         self._hub.attach(self, self._entity)
 
     async def catch_up(self, journal: Journal) -> None:
@@ -159,19 +164,15 @@ class EntityFollower(Follower):
         version = 0
         while not self.closed:
             rows = await journal.history(*self._of, version, PAGE)
-            version = self._send_rows(rows, version)
-            await self.sink.room()
+            version = await self._send_rows(rows, version)
             if len(rows) == PAGE:
                 continue
             kept = self._keep()
-            rows = await journal.history(*self._of, version, PAGE)
-            version = self._send_rows(rows, version)
-            while rows:
-                rows = await journal.history(*self._of, version, PAGE)
-                version = self._send_rows(rows, version)
+            while not self.closed and (rows := await journal.history(*self._of, version, PAGE)):
+                version = await self._send_rows(rows, version)
+            version = await self._send_rows(kept, version)  # and what is added to them meanwhile
             if not self._attached:
-                continue
-            self._send_rows(kept, version)
+                continue  # more was kept than could be
             self._kept = None
             return
 
@@ -179,10 +180,13 @@ class EntityFollower(Follower):
         """See ``Follower.position``."""
         return format_position(self._hub.context, {self._shard: self._seq})
 
-    def _send_rows(self, rows: list[Row], version: int) -> int:
+    async def _send_rows(self, rows: list[Row], version: int) -> int:
         for row in rows:
+            if self.closed:
+                break
             version = max(version, row.version)
             self._live(row)
+            await self.sink.room()
         return version
 
     def _live(self, row: Row) -> None:

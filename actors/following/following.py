@@ -55,12 +55,12 @@ class Following:
     async def context(self, after: Mapping[int, int] | None, sink: Sink) -> Follower:
         """Follow all events after a vector of positions, or from now on. Raises AheadOfJournal,
         TooManyFollowers and JournalError."""
-        follower = ContextFollower(self.hub, sink)
+        follower = ContextFollower(self.hub, sink, after)
         await self._begin(follower, after)
         if after is None:
             follower.begin()
         else:
-            self._own(follower, follower.catch_up(self._region.journal, after))
+            self._own(follower, follower.catch_up(self._region.journal))
         return follower
 
     async def entity(self, aggregate: str, id: str, after: int | None, sink: Sink) -> Follower:

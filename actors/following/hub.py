@@ -97,6 +97,11 @@ class Hub:
             self._entities.pop(entity, None)
 
     @property
+    def attached(self) -> int:
+        """How many are given events."""
+        return len(self._all) + sum(len(takers) for takers in self._entities.values())
+
+    @property
     def news(self) -> asyncio.Event:
         """Set when something is committed after this call."""
         return self._news

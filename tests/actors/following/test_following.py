@@ -71,6 +71,13 @@ class Client:
         return parse_position(self.messages[-1].split()[0], "guestbook", SHARDS)
 
 
+class Ready(Client):
+    """Has room at once, as a connection has whose client keeps up."""
+
+    async def room(self) -> None:
+        return
+
+
 class Desk:
     """A region with everything that follows it."""
 
@@ -202,6 +209,20 @@ async def test_an_entity_is_followed_alone(desk: Desk, seed: int) -> None:
     assert client.messages[-1].endswith(f"book/b1@{versions + 1} Written")
 
 
+async def test_before_anything_is_sent_the_position_is_where_it_began(desk: Desk) -> None:
+    await desk.write("a")
+    await desk.write("b")
+    held = await desk.following.context(None, Client())  # so that the hub is at the end already
+    client = Client()
+    follower = await desk.following.context({}, client)
+    assert follower.position() == "guestbook/"
+    await until(client, 2)
+    assert parse_position(follower.position(), "guestbook", SHARDS) == await desk.heads()
+    entity = await desk.following.entity("book", "a", None, Client())
+    assert parse_position(entity.position(), "guestbook", SHARDS) == {shard_of("book", "a", SHARDS): 1}
+    held.close()
+
+
 async def test_documents_come_as_they_are_once_their_event_is_folded(desk: Desk) -> None:
     client = Client()
     await desk.following.documents("pages", ALWAYS, None, lambda document: document, None, client)
@@ -266,6 +287,22 @@ async def test_one_who_takes_nothing_is_given_up_and_others_go_on(desk: Desk) ->
     await until(quick, 3)
     assert len(slow.messages) == 1
     assert desk.following.followers == 1
+
+
+@pytest.mark.parametrize("takes", [0, 1, 2])
+async def test_one_who_is_given_up_on_the_way_is_held_no_longer(desk: Desk, takes: int) -> None:
+    for _ in range(3):
+        await desk.write("a")
+    following = desk.following
+    for follower in (
+        await following.context({}, Ready(takes)),
+        await following.entity("book", "a", 0, Ready(takes)),
+    ):
+        async with asyncio.timeout(5):
+            while follower.task is None or not follower.task.done():
+                await asyncio.sleep(0)
+        assert follower.closed
+    assert desk.following.hub.attached == 0
 
 
 async def test_a_journal_that_fails_for_a_while_loses_nothing(desk: Desk) -> None:
