@@ -350,17 +350,24 @@ class Connection(BaseProtocol):
             else:
                 self.close()
 
+    def _untaken(self, transport: "asyncio.Transport") -> int:
+        """Falls by what the client takes, also while a stream adds to it."""
+        written = self._stream.written if self._stream is not None else 0
+        return transport.get_write_buffer_size() - written
+
     def _expect_progress(self) -> None:
         if self.transport is not None:
-            self._unsent = self.transport.get_write_buffer_size()
+            self._unsent = self._untaken(self.transport)
             self._stalled = self._loop.time() + self._listener.settings.body_seconds
 
     def _check_progress(self) -> None:
         """A client may be slow to read a long answer, but it may not stand still."""
-        if self.transport is None or self.transport.get_write_buffer_size() > self._unsent - PROGRESS:
-            self.abort()
-        else:
+        if self.transport is None or self._untaken(self.transport) <= self._unsent - PROGRESS:
             self._expect_progress()
+        elif self._stream is not None:
+            self.cut()
+        else:
+            self.abort()
 
     def drain(self, now: float) -> None:
         """The server is stopping: an idle connection ends, at once or, when it was made or used a moment ago,
@@ -376,6 +383,11 @@ class Connection(BaseProtocol):
     def close(self) -> None:
         if self.transport is not None:
             self.transport.close()
+
+    def cut(self) -> None:
+        """End a stream whose client is too slow; it may come again."""
+        self._listener.cut += 1
+        self.abort()
 
     def abort(self) -> None:
         if self.transport is not None:

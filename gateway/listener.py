@@ -38,6 +38,8 @@ class Listener:
         self.draining = False
         self.connections: set[Connection] = set()
         self.in_flight: set[Exchange] = set()
+        self.cut = 0
+        """Streams ended because their clients were too slow."""
         self.tail = self.tail_closing = self.tail_kept = b""
         self._dispatch = dispatch
         self._unmatched = unmatched

@@ -38,11 +38,13 @@ class GatewayCollector(Collector):
         in_flight: Callable[[], int],
         connections: Callable[[], int],
         followers: Callable[[], int],
+        cut: Callable[[], int],
     ) -> None:
         self._recorders = recorders
         self._in_flight = in_flight
         self._connections = connections
         self._followers = followers
+        self._cut = cut
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
@@ -66,6 +68,8 @@ class GatewayCollector(Collector):
         )
         yield GaugeMetricFamily("butai_http_connections", "Open connections.", self._connections())
         yield GaugeMetricFamily("butai_http_followers", "Clients that follow events.", self._followers())
+        cut = "Clients that followed events too slowly."
+        yield CounterMetricFamily("butai_http_followers_cut", cut, self._cut())
 
 
 def _cumulative(buckets: Sequence[int]) -> Iterator[tuple[str, float]]:

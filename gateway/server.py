@@ -77,7 +77,11 @@ class Gateway:
         self._recorders.append(unmatched)
         self._listener = Listener(settings, self._dispatch, unmatched)
         own = GatewayCollector(
-            self._recorders, lambda: self.in_flight, lambda: self.connections, lambda: self.followers
+            self._recorders,
+            in_flight=lambda: self.in_flight,
+            connections=lambda: self.connections,
+            followers=lambda: self.followers,
+            cut=lambda: self._listener.cut,
         )
         self._exposition = Exposition((own, *collectors))
         for region in regions.values():

@@ -12,8 +12,8 @@ from gateway.server_sent_events import farewell
 if TYPE_CHECKING:
     from gateway.connection import Connection
 
-ROOM_BYTES = 16_384
-"""Unsent bytes below which there is room for a page of events."""
+HIGH_BYTES = 65_536
+"""Unsent bytes with which the transport is full: there is room again when it is nearly empty."""
 
 
 class Stream:
@@ -27,12 +27,16 @@ class Stream:
         self._transport = transport
         self._chunked = chunked
         self._limit = limit
+        # Below the limit, so that whoever waits for room is never cut for what they have sent before.
+        transport.set_write_buffer_limits(min(HIGH_BYTES, limit // 2))
         self._resumed = asyncio.Event()
         self.on_close: Callable[[], None] | None = None
         """Called once, when nothing more can be sent."""
         self.beat: Callable[[], bytes] | None = None
         """What is sent when nothing else was sent for a while."""
         self.silent_since = 0.0
+        self.written = 0
+        """Bytes so far."""
 
     @property
     def open(self) -> bool:
@@ -45,15 +49,18 @@ class Stream:
         if connection is None or transport.is_closing():
             return False
         if transport.get_write_buffer_size() > self._limit:
-            connection.abort()
+            connection.cut()
             return False
-        transport.write(b"%x\r\n%b\r\n" % (len(message), message) if self._chunked else message)
+        written = b"%x\r\n%b\r\n" % (len(message), message) if self._chunked else message
+        transport.write(written)
+        self.written += len(written)
         self.silent_since = connection.time()
         return True
 
     async def room(self) -> None:
         """See ``following.port.Sink``. The connection cuts a client that makes no progress."""
-        while self.open and self._transport.get_write_buffer_size() > ROOM_BYTES:
+        # Only a transport that has paused us tells us to resume.
+        while self._connection is not None and self._connection.writing_paused:
             self._resumed.clear()
             await self._resumed.wait()
 

@@ -79,7 +79,6 @@ class DocumentFollower(Follower):
                 await self._folded(taken)
                 await self._tell(taken, touches)
                 rows = rows[len(taken) :]
-            await self.sink.room()
 
     def position(self) -> str:
         """See ``Follower.position``."""
@@ -105,8 +104,11 @@ class DocumentFollower(Follower):
             self._vector[row.shard] = row.seq
             for key in by_place.get((row.shard, row.seq), ()):
                 document = found.get(key)
-                if document is not None and not self._send(self._message(key, document)):
+                if document is None:
+                    continue
+                if not self._send(self._message(key, document)):
                     return
+                await self.sink.room()
 
     async def _read(self, touched: set[str]) -> dict[str, Found]:
         keys = touched if self._keys is None else touched & self._keys

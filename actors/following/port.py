@@ -30,7 +30,9 @@ class Sink(Protocol):
         """Take a message; False if whoever follows has gone or is too slow, and is to be given up."""
 
     async def room(self) -> None:
-        """Return when much can be sent again. Whoever takes nothing any more is cut by the connection."""
+        """Return when more can be sent: asked after each message by those who send what they read, so that a
+        page of any size is no more than a client can take. Whoever takes nothing any more is cut by the
+        connection."""
 
     def end(self, why: str) -> None:
         """Nothing more will come."""
