@@ -19,6 +19,7 @@ from gateway.header_names import LAST_EVENT_ID
 from gateway.identity import principal
 from gateway.metrics import Recorder
 from gateway.negotiation import EVENT_STREAM
+from gateway.opening import Opening
 from gateway.problems import (
     INVALID_HEADER,
     INVALID_QUERY,
@@ -26,7 +27,6 @@ from gateway.problems import (
     NOT_FOUND,
     OVERLOADED,
     STOPPING,
-    ProblemType,
     Refusal,
 )
 from gateway.queries import refuse_body, run
@@ -35,7 +35,6 @@ from gateway.regions import Region
 from gateway.responses import STATUS_LINES, Response
 from gateway.server_sent_events import CONTENT_TYPE, RETRY, heartbeat
 from gateway.showing import Showing
-from gateway.stream import Stream
 
 _HEAD = Response(
     200,
@@ -98,15 +97,15 @@ class Streaming:
         for name in asked:
             if name != "after":
                 raise unknown(name, ("after",))
-        if LAST_EVENT_ID in exchange.message.headers:
-            return self._position(exchange.header(LAST_EVENT_ID) or "", INVALID_HEADER, "Last-Event-ID")
-        return self._position(asked["after"], INVALID_QUERY, "after") if "after" in asked else None
-
-    def _position(self, text: str, problem: ProblemType, name: str) -> Mapping[int, int]:
+        text = exchange.header(LAST_EVENT_ID)
+        if text is None:
+            text = asked.get("after")
+        if text is None:
+            return None
         try:
             return parse_position(text, self._context, self._shards)
         except PositionError as error:
-            raise Refusal(problem, f"{name}: {error}.") from None
+            raise misplaced(exchange, str(error)) from None
 
     async def begin(self, exchange: Exchange, begin: Begin, after: Mapping[int, int] | None) -> None:
         """Answer with a stream."""
@@ -116,9 +115,7 @@ class Streaming:
         try:
             follower = await begin(after, opening)
         except AheadOfJournal as error:
-            named = INVALID_HEADER if LAST_EVENT_ID in exchange.message.headers else INVALID_QUERY
-            name = "Last-Event-ID" if named is INVALID_HEADER else "after"
-            raise Refusal(named, f"{name}: {error}.") from None
+            raise misplaced(exchange, str(error)) from None
         except TooManyFollowers as error:
             raise Refusal(OVERLOADED, f"{error}.") from None
         except JournalError as error:
@@ -133,44 +130,11 @@ class Streaming:
         opening.opened(stream)
 
 
-class Opening:
-    """Keeps what a follower is sent before its answer has begun: nothing, or very little."""
-
-    def __init__(self) -> None:
-        self._kept: list[bytes] = []
-        self._stream: Stream | None = None
-        self._opened = asyncio.Event()
-        self._ended: str | None = None
-
-    def opened(self, stream: Stream) -> None:
-        """From here on it goes to the stream."""
-        for message in self._kept:
-            stream.send(message)
-        self._kept.clear()
-        self._stream = stream
-        self._opened.set()
-        if self._ended is not None:
-            stream.end(self._ended)
-
-    def send(self, message: bytes) -> bool:
-        """See ``following.port.Sink``."""
-        if self._stream is not None:
-            return self._stream.send(message)
-        self._kept.append(message)
-        return True
-
-    async def room(self) -> None:
-        """See ``following.port.Sink``."""
-        await self._opened.wait()
-        if self._stream is not None:
-            await self._stream.room()
-
-    def end(self, why: str) -> None:
-        """See ``following.port.Sink``."""
-        if self._stream is None:
-            self._ended = why
-        else:
-            self._stream.end(why)
+def misplaced(exchange: Exchange, reason: str) -> Refusal:
+    """The position to go on from is none, named by where it was given."""
+    if LAST_EVENT_ID in exchange.message.headers:
+        return Refusal(INVALID_HEADER, f"Last-Event-ID: {reason}.")
+    return Refusal(INVALID_QUERY, f"after: {reason}.")
 
 
 class _Events:
@@ -205,7 +169,7 @@ class EntityEvents:
         """Answer with a stream; raises Refusal."""
         shard = self._streaming.shard_of(self._aggregate, id)
         if after is not None and set(after) - {shard}:
-            raise Refusal(INVALID_HEADER, f"Last-Event-ID: all events of {id!r} are in shard {shard}.")
+            raise misplaced(exchange, f"all events of {id!r} are in shard {shard}")
 
         def begin(after: Mapping[int, int] | None, sink: Sink) -> Awaitable[Follower]:
             begun = None if after is None else after.get(shard, 0)

@@ -15,6 +15,7 @@ from tests.gateway.serving import Client, Reply, Served, request, serving, until
 
 CARD = {"title": "Emma", "author": "austen"}
 PATIENCE = 5.0
+CARDS = "/library/cards/b1/events"
 
 
 class Stream:
@@ -177,6 +178,26 @@ class TestRefusals:
         assert stream.reply.problem == problem
         assert told in stream.reply.json.get("detail", "")
 
+    @pytest.mark.parametrize(
+        ("query", "headers", "problem", "told"),
+        [
+            (
+                "",
+                {"Last_Event_ID": "library/0:1,1:1,2:1,3:1"},
+                "invalid-header",
+                "Last-Event-ID: all events of",
+            ),
+            ("?after=library/0:1,1:1,2:1,3:1", {}, "invalid-query", "after: all events of"),
+        ],
+    )
+    async def test_a_position_in_other_shards_than_the_entity_s_is_told_by_its_name(
+        self, served: Served, query: str, headers: dict[str, str], problem: str, told: str
+    ) -> None:
+        await put(served, "b1")
+        stream = await follow(served, f"/library/books/b1/events{query}", **headers)
+        assert stream.reply.problem == problem
+        assert told in stream.reply.json["detail"]
+
     async def test_followers_are_limited(self) -> None:
         async with serving(library.context, followed=True, gateway={"followers": 1}) as served:
             first = await follow(served, "/library/events")
@@ -203,10 +224,11 @@ class TestLife:
             await put(served, "b1")
             assert (await stream.message())["event"] == "Shelved"
 
-    async def test_silence_is_broken_by_a_comment_with_the_position(self) -> None:
+    @pytest.mark.parametrize("path", ["/library/events", "/library/books/b1/events", CARDS])
+    async def test_silence_is_broken_by_a_comment_with_the_position(self, path: str) -> None:
         async with serving(library.context, followed=True, gateway={"heartbeat_seconds": 0.2}) as served:
             position = await put(served, "b1")
-            stream = await follow(served, "/library/events")
+            stream = await follow(served, path)
             assert await stream.chunk() == b"retry: 1000\n\n"
             assert await stream.chunk() == b":\nid: %s\n\n" % position.encode()
 
@@ -252,6 +274,20 @@ class TestLife:
             got = await stream.messages(1_200)
             places = [msgspec.json.decode(message["data"])["position"] for message in got]
             assert len(set(places)) == 1_200
+
+    @pytest.mark.parametrize("path", ["/library/events", "/library/books/b1/events", CARDS])
+    @pytest.mark.parametrize(("events", "size"), [(60, 400), (300, 50_000)])
+    async def test_whoever_has_caught_up_goes_on_with_what_happens_next(
+        self, path: str, events: int, size: int
+    ) -> None:
+        """With less than makes the transport pause, and with a page of more than a client may be behind."""
+        async with serving(library.context, followed=True, gateway={"follow_bytes": 65_536}) as served:
+            for _ in range(events):
+                await put(served, "b1", note="x" * size)
+            stream = await follow(served, path, Last_Event_ID="library/")
+            await stream.messages(events)
+            await put(served, "b1", title="last")
+            assert "last" in (await stream.message())["data"]
 
 
 class TestRules:
