@@ -14,7 +14,7 @@ from actors.control.messages import (
     SkipView,
     ViewAsk,
 )
-from actors.control.operator import Refused, Survey
+from actors.control.operator import Refused
 from actors.control.view_survey import ViewSurvey, view_surveys
 from gateway.operating import PERIOD, Cluster, NotDone
 from gateway.view_table import told
@@ -31,10 +31,13 @@ class Views:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._workers: list[str] = []
+        """Who answered last."""
 
     async def all(self, context: str | None) -> list[ViewSurvey]:
         """Every generation of every view, or of one context's."""
         survey = await self._cluster.survey()
+        self._workers = [worker.worker for worker in survey.workers]
         if context is None:
             return view_surveys(survey)
         _known("context", context, survey.sizes(), f"the cluster {self._cluster.name}")
@@ -117,8 +120,7 @@ class Views:
 
     async def _tell_others(self, context: str, told: str) -> None:
         """Who does not hear it looks by itself, a second later at most."""
-        survey: Survey = await self._cluster.operator.survey()
-        others = [w.worker for w in survey.workers if w.worker != told]
+        others = [worker for worker in self._workers if worker != told]
         asks = (self._ask(worker, LookAtViews(context=context)) for worker in others)
         for error in await asyncio.gather(*asks, return_exceptions=True):
             if isinstance(error, BaseException) and not isinstance(error, Refused | TimeoutError):

@@ -19,7 +19,7 @@ from tests.gateway.running import BUTAI, CLEAN, SPACE, Running, alive, butai, ev
 
 COMMANDS = [
     *("up", "check", "journal", "book", "version"),
-    *("status", "scale", "drain", "rolling-restart", "pin", "unpin", "release"),
+    *("status", "scale", "drain", "rolling-restart", "pin", "unpin", "release", "views"),
 ]
 SLOT = {"guest": "ada", "guests": 4, "start": "2027-01-15T10:00:00+09:00", "end": "2027-01-15T12:00:00+09:00"}
 
@@ -68,6 +68,15 @@ def test_every_command_explains_itself(command: str, command_line: CommandLine) 
     assert len(ended.stdout.splitlines()) > 5
 
 
+@pytest.mark.parametrize("command", ["list", "positions", "rebuild", "pause", "resume", "release", "skip"])
+def test_every_command_about_views_explains_itself(command: str, command_line: CommandLine) -> None:
+    assert f"│ {command} " in command_line("views", "--help").stdout
+    ended = command_line("views", command, "--help")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"butai views {command}" in ended.stdout
+    assert all(f"--{option} " in ended.stdout for option in ("json", "data", "config", "set"))
+
+
 def test_the_help_lists_every_command(command_line: CommandLine) -> None:
     ended = command_line("--help")
     assert ended.returncode == 0
@@ -88,6 +97,8 @@ def test_without_arguments_the_help_is_shown(command_line: CommandLine) -> None:
         (["up", "x"], "butai: Got unexpected extra argument(s) (x) (see butai up --help)"),
         (["journal", "booking"], "butai: Missing argument 'aggregate'. (see butai journal --help)"),
         (["journal", "a", "b", "c", "--after", "-1"], "butai: Invalid value for '--after'"),
+        (["views", "lst"], "butai: No such command 'lst'. Did you mean 'list'? (see butai views --help)"),
+        (["views", "skip", "a", "b", "3"], "butai: Missing argument 'seq'. (see butai views skip --help)"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments: list[str], expected: str, command_line: CommandLine) -> None:

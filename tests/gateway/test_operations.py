@@ -106,12 +106,65 @@ def test_a_pin_is_kept_by_slot_and_taken_away(two: Troupe, butai: Command, statu
         (["pin", "rooms", "0", "x"], "there is no worker and no node x in the cluster butai"),
         (["unpin", "rooms", "0"], "rooms/0 is not pinned"),
         (["release", "rooms", "space", "oak"], "rooms/space/oak is not quarantined"),
+        (["views", "list", "halls"], "context: expected one of rooms in the cluster butai, found 'halls'"),
+        (["views", "pause", "rooms", "x"], "view: expected one of diary in rooms, found 'x'"),
     ],
 )
 def test_what_is_not_there_is_one_line(
     arguments: list[str], expected: str, two: Troupe, butai: Command
 ) -> None:
     assert complaint(butai(two.folder, *arguments)) == f"butai: {expected}"
+
+
+# Views of two workers, which look at their generations only when they are told to
+
+
+def generations(folder: Path, butai: Command) -> list[tuple[int, bool, bool]]:
+    """Number, whether it is live, whether it is paused."""
+    found = json.loads(butai(folder, "views", "list", "--json").stdout)["views"]
+    return [(view["generation"], view["live"], view["paused"]) for view in found]
+
+
+def test_a_view_is_paused_on_all_workers_when_the_command_returns(two: Troupe, butai: Command) -> None:
+    number, *_ = generations(two.folder, butai)[0]
+    ended = butai(two.folder, "views", "pause", "rooms", "diary", "--json")
+    assert json.loads(ended.stdout) == {"context": "rooms", "view": "diary", "paused": True}
+    assert generations(two.folder, butai) == [(number, True, True)]
+    assert butai(two.folder, "views", "resume", "rooms", "diary").stdout == "view diary of rooms goes on\n"
+    assert generations(two.folder, butai) == [(number, True, False)]
+
+
+def test_a_rebuild_is_waited_for_until_all_workers_answer_from_it(two: Troupe, butai: Command) -> None:
+    number, *_ = generations(two.folder, butai)[0]
+    ended = butai(two.folder, "views", "rebuild", "rooms", "diary", "--wait")
+    assert ended.stdout == f"generation {number + 1} of view diary of rooms answers\n", ended.stderr
+    assert generations(two.folder, butai) == [(number + 1, True, False)]
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("rival", "butai: generation {begun} was given up for generation {later}"),
+        (
+            "slow",
+            "butai: waited 0.5 s for generation {begun} of view diary, which is building 40 %; it goes on",
+        ),
+    ],
+)
+def test_a_rebuild_that_does_not_end_is_one_line(
+    how: str, expected: str, two: Troupe, butai: Command
+) -> None:
+    number = generations(two.folder, butai)[-1][0]
+    (two.folder / how).touch()
+    try:
+        ended = butai(two.folder, "views", "rebuild", "rooms", "diary", "--wait", "--timeout", "0.5")
+        assert complaint(ended) == expected.format(begun=number + 1, later=number + 2)
+    finally:
+        (two.folder / how).unlink()
+    # And without waiting it is begun, and told.
+    ended = butai(two.folder, "views", "rebuild", "rooms", "diary", "--json")
+    begun = json.loads(ended.stdout)
+    assert (begun["live"], begun["generation"]) == (False, generations(two.folder, butai)[-1][0])
 
 
 def test_the_token_is_for_the_nodes_user_alone(two: Troupe) -> None:
@@ -215,6 +268,8 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path, butai: Command)
         ["drain", "x"],
         ["rolling-restart"],
         ["release", "a", "b", "c"],
+        ["views", "list"],
+        ["views", "skip", "a", "b", "1", "2"],
     ):
         assert complaint(butai(tmp_path, *command)) == (
             "butai: the cluster butai cannot be reached: no node runs on the data directory data"

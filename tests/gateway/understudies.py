@@ -1,7 +1,8 @@
 """A real node and a real bus, around workers that only pretend to own shards.
 
 Each says that it serves its part of the shards of those who live, so that the operator's commands can be
-tested by themselves."""
+tested by themselves. The generations of its one view are in a file that stands for a store: a worker looks
+there when it is told to, and never by itself."""
 
 import os
 import select
@@ -15,11 +16,12 @@ from pathlib import Path
 from tests.gateway.running import CLEAN, command_line
 
 WORKER = """
-import asyncio, os, signal, sys
+import asyncio, json, os, signal, sys
 from pathlib import Path
 import msgspec
 from actors import lifeline, reports
-from actors.control.facts import ContextFacts, QuarantineFacts, ShardFacts, WorkerFacts
+from actors.control.facts import ContextFacts, QuarantineFacts, ShardFacts, ViewFacts, WorkerFacts
+from actors.control.messages import Begun, Done, Failed, LookAtViews, PauseView, RebuildView
 from actors.control.worker import Control
 from actors.fabric.connection import Access, connect
 from actors.identity import Assignment
@@ -42,12 +44,49 @@ def lives(file):
     except OSError:
         return False
 
+store = here / "generations"
+views = []
+
+def look():
+    views[:] = [
+        ViewFacts(view="diary", generation=number, fingerprint="0" * 16, live=live, paused=paused,
+                  foldable=True, folded=folded, lag=10 - folded, seconds=0.0, waiting=0)
+        for number, live, paused, folded in json.loads(store.read_text())]
+
+async def change(ask):
+    number, live, paused, folded = json.loads(store.read_text())[-1]
+    match ask:
+        case PauseView(paused=paused):
+            store.write_text(json.dumps([(number, live, paused, folded)]))
+            reply = Done()
+        case RebuildView() if (here / "rival").exists():
+            store.write_text(json.dumps([(number, live, paused, folded), (number + 2, False, paused, 0)]))
+            reply = Begun(number + 1)
+        case RebuildView() if (here / "slow").exists():
+            store.write_text(json.dumps([(number, live, paused, folded), (number + 1, False, paused, 4)]))
+            reply = Begun(number + 1)
+        case RebuildView():
+            store.write_text(json.dumps([(number + 1, True, paused, folded)]))
+            reply = Begun(number + 1)
+    look()
+    return reply
+
+def handle(ask):
+    match ask:
+        case LookAtViews():
+            look()
+            return Done()
+        case PauseView() | RebuildView():
+            return change(ask)
+        case _:
+            return Failed("it is not parked")
+
 def facts():
     alive = sorted(file.name for file in mine.parent.iterdir() if lives(file))
     shards = [n for n in range(8) if alive[n % len(alive)] == identity.worker]
     context = ContextFacts(
         context="rooms", of=8, active=1, passivated=2, recovered=3, failures=0, waiting=0, recovering=0,
-        commit_queue=0, quarantined=tuple(quarantined), quarantines=len(quarantined),
+        commit_queue=0, views=tuple(views), quarantined=tuple(quarantined), quarantines=len(quarantined),
         shards=tuple(ShardFacts(shard=n, epoch=1, state="open", seq=n, active=0) for n in shards))
     return WorkerFacts(
         worker=identity.worker, node=identity.node, slot=identity.slot, host="here", pid=os.getpid(),
@@ -64,8 +103,9 @@ async def live():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     connection = await connect(Access(urls=identity.bus, token=identity.token), identity.worker)
-    control = Control(connection, identity, facts, release)
+    control = Control(connection, identity, facts, release, handle)
     mine.parent.mkdir(exist_ok=True)
+    look()
     mine.write_text(str(os.getpid()))
     await control.start()
     reports.send(report, reports.Ready(address="127.0.0.1:1", contexts=("rooms",), journal="none"))
@@ -109,6 +149,7 @@ class Troupe:
 def troupe(folder: Path, workers: int) -> Iterator[Troupe]:
     """Gone at the end, whatever happens."""
     (folder / "understudy.py").write_text(WORKER)
+    (folder / "generations").write_text("[[1, true, false, 10]]")
     root = Path(__file__).parents[2]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
