@@ -18,7 +18,7 @@ from actors.journal.codec import (
 from actors.journal.port import Row, Snapshot
 from actors.keys import Keys, Use
 from actors.manifest import AggregateManifest
-from actors.replies import Recorded, instant
+from actors.replies import Recorded, Told, instant
 from actors.settings import EntitySettings
 
 logger = logging.getLogger(__name__)
@@ -122,3 +122,17 @@ class AggregateType:
         except BaseException as error:
             raise UnreadableEvent(f"{row.type}: its upcaster failed: {error!r}") from error
         return Recorded(row.version, self.names[type(event)][0], instant(row.at), event)
+
+    def told(self, row: Row, position: str) -> Told:
+        """A stored event as its history tells it; raises UnreadableEvent."""
+        event = self.recorded(row)
+        return Told(
+            version=event.version,
+            type=event.type,
+            at=event.at,
+            by=row.by,
+            command=row.command_id.hex(),
+            position=position,
+            data=event.data,
+            trace=row.trace or msgspec.UNSET,
+        )

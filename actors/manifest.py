@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 
 from actors.views.declaration import DeclarationError, ViewManifest, check_names, read_view
+from actors.views.inquiry import read_inquiry
+from actors.views.rules import check_rules
 from contexts.vocabulary import (
     Aggregate,
     Call,
@@ -25,10 +27,12 @@ from contexts.vocabulary import (
     Find,
     Get,
     Inquiry,
-    Query,
     Rejection,
     View,
 )
+
+FIND_PARAMETERS = frozenset({"sort", "limit", "cursor", "total", "search"})
+"""What every ``Find`` may be asked beside its filters."""
 
 
 class ManifestError(Exception):
@@ -118,6 +122,7 @@ def _read_views(context: Context, aggregates: dict[str, AggregateManifest]) -> d
         for view in context.views:
             where = f"context {context.name!r}, view {view.name!r}"
             views[view.name] = read_view(view, all_events)
+            check_rules(views[view.name])
     except DeclarationError as error:
         raise ManifestError(f"{where}: {error}") from error
     return views
@@ -258,6 +263,8 @@ def _check_find_route(manifest: ContextManifest, route: Find, parameters: list[s
     for parameter in parameters:
         if parameter not in columns:
             raise ManifestError(f"{where}: {{{parameter}}} is no indexed field of view {view.name!r}")
+    for name in sorted(columns & FIND_PARAMETERS):
+        raise ManifestError(f"{where}: indexed field {name!r} has the name of a parameter of every Find")
     if route.sort is not None and route.sort.removeprefix("-") not in columns:
         raise ManifestError(f"{where}: sort {route.sort!r} is no indexed field of view {view.name!r}")
 
@@ -269,20 +276,14 @@ def _check_view(manifest: ContextManifest, view: View[Any], where: str) -> ViewM
 
 
 def _check_question(manifest: ContextManifest, answer: Inquiry, parameters: list[str], where: str) -> None:
-    fields = {field.encode_name for field in msgspec.structs.fields(question_of(answer, where))}
+    try:
+        question = read_inquiry(answer).question
+    except DeclarationError as error:
+        raise ManifestError(f"{where}: {error}") from error
+    fields = {field.encode_name for field in msgspec.structs.fields(question)}
     for parameter in parameters:
         if parameter not in fields:
             raise ManifestError(f"{where}: {{{parameter}}} is no field of the question")
-    _hints(answer.answer, where)
-
-
-def question_of(answer: Inquiry, where: str) -> type[Query]:
-    """The type of the question, from the annotation of ``reads``; raises ManifestError."""
-    names = list(inspect.signature(answer.reads).parameters)
-    question = _hints(answer.reads, where).get(names[0]) if len(names) == 1 else None
-    if not (isinstance(question, type) and issubclass(question, Query)):
-        raise ManifestError(f"{where}: reads takes one parameter, annotated with a subclass of Query")
-    return question
 
 
 def _check_identity(aggregate: str, parameters: list[str], where: str) -> None:

@@ -1,7 +1,8 @@
 """The region: the way into one context's entities from this worker.
 
 It knows which shard an entity belongs to and brings the ask there. What does not need the entity itself,
-its past and its history, is read from the journal, which holds what is committed and nothing else.
+its past and its history, is read from the journal (``past.py``), which holds what is committed and nothing
+else.
 """
 
 import asyncio
@@ -17,16 +18,17 @@ from typing import Any
 import msgspec
 from thespian.actors import ActorAddress
 
-from actors.aggregate import AggregateType, Replayed
+from actors.aggregate import AggregateType
 from actors.answers import Answers
 from actors.batch import reply
 from actors.commit import Committer
 from actors.journal.port import Journal, JournalError, Row
 from actors.lease import Lease
 from actors.manifest import ContextManifest
-from actors.messages import Absent, Accepted, Ask, Reason, Refused, Shown
+from actors.messages import Accepted, Ask, Reason, Refused
+from actors.past import Past
 from actors.recovery import EntityKey, Recoveries, unreplayed
-from actors.replies import history_body, reply_body, state_body
+from actors.replies import reply_body
 from actors.routing import Router
 from actors.settings import Settings
 from actors.shard import SWEEP, Quarantined, Shard, ShardState
@@ -40,16 +42,6 @@ about 4 MB."""
 
 PAGE = 500
 """Events looked at in one go for a command that was sent before."""
-
-
-class History(msgspec.Struct, frozen=True):
-    """A page of an entity's history."""
-
-    events: bytes
-    """JSON array of events."""
-    last: int
-    """Version of the last event in it; the version asked after, if it is empty."""
-    more: bool
 
 
 def shard_of(aggregate: str, id: str, shards: int) -> int:
@@ -99,6 +91,7 @@ class Region:
         self.wall = wall
         self.kinds = {n: AggregateType(a, settings.entities) for n, a in manifest.aggregates.items()}
         self.answers = Answers(ANSWERS + settings.commits.queue)
+        self.past = Past(journal, self.kinds, self._position)
         self.recoveries = Recoveries(journal, self.kinds, settings.entities.recoveries)
         self.shards: dict[int, Shard] = {}
         self.committer = Committer(journal, self.shards, settings.commits, owner, self.elsewhere)
@@ -112,6 +105,11 @@ class Region:
         self._number = itertools.count(1)
         self._prefix = os.urandom(8)
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def shard_count(self) -> int:
+        """Shards of the context, wherever they are served."""
+        return len(self._addresses)
 
     def tell(self, ask: Ask) -> None:
         """Bring an ask to its shard; its ``reply`` is called exactly once, perhaps before this returns."""
@@ -133,35 +131,6 @@ class Region:
             self.router.send(shard, ask)
         else:
             ask.reply(Refused(Reason.MOVED, f"shard {shard} is not served here", retry_after=1.0))
-
-    async def state_at(self, aggregate: str, id: str, version: int) -> Shown | Absent | Refused:
-        """The state an entity had at ``version``, replayed from its first event."""
-        kind = self.kinds[aggregate]
-        try:
-            past: Replayed = await self.journal.replay_all(aggregate, id, kind.fold, version)
-        except JournalError as error:
-            return unreplayed(error)
-        except Exception as error:
-            logger.exception("a past state could not be replayed")
-            return unreplayed(error)
-        if past.version == 0:
-            return Absent(0)
-        if past.version < version:
-            return Refused(Reason.NO_SUCH_VERSION, f"the version is {past.version}, {version} is not yet")
-        return Shown(version, state_body(version, self._position(aggregate, id, past.seq), past.state))
-
-    async def history(self, aggregate: str, id: str, after: int, limit: int) -> History | Absent | Refused:
-        """At most ``limit`` events of an entity with versions above ``after``."""
-        kind = self.kinds[aggregate]
-        try:
-            rows = await self.journal.history(aggregate, id, after, limit + 1)
-            if not rows and (after == 0 or not await self.journal.history(aggregate, id, 0, 1)):
-                return Absent(0)
-            page = rows[:limit]
-            events = history_body([kind.recorded(row) for row in page])
-        except JournalError as error:
-            return unreplayed(error)
-        return History(events, page[-1].version if page else after, len(rows) > limit)
 
     def recollect(self, ask: Ask, first: int, last: int) -> None:
         """Give the first answer to a command again: the events from version ``first`` to ``last``."""

@@ -1,7 +1,8 @@
 """The one form in which versions, positions, events and states leave an entity: JSON, encoded when decided.
 
 A reply is ``{"version":N,"position":"<context>/<shard>:<seq>","events":[...]}``, a state the same with
-``"state"``; an event is everywhere ``{"version":n,"type":"Reserved","at":"<instant>","data":{...}}``.
+``"state"``; an event is everywhere ``{"version":n,"type":"Reserved","at":"<instant>","data":{...}}``, and in
+a history it also says ``by``, ``command``, ``position`` and ``trace``.
 """
 
 from collections.abc import Sequence
@@ -37,6 +38,21 @@ class _State(msgspec.Struct):
     state: Any
 
 
+class Told(msgspec.Struct, frozen=True):
+    """An event as its history tells it: also by whom, by which command, on which trace, and where it is."""
+
+    version: int
+    type: str
+    at: datetime
+    by: str
+    command: str
+    """32 hexadecimal digits, the same for all events of one command."""
+    position: str
+    data: Event
+    trace: str | msgspec.UnsetType = msgspec.UNSET
+    """W3C ``traceparent`` of the request, if it had one."""
+
+
 def reply_body(version: int, position: str, events: list[Recorded]) -> bytes:
     """What a command's caller is told."""
     return _encode(_Reply(version, position, events))
@@ -47,7 +63,7 @@ def state_body(version: int, position: str, state: Any) -> bytes:
     return _encode(_State(version, position, state))
 
 
-def history_body(events: Sequence[Recorded]) -> bytes:
+def history_body(events: Sequence[Told]) -> bytes:
     """A JSON array of events."""
     return _encode(events)
 

@@ -80,6 +80,12 @@ class GatewaySettings(Section, frozen=True):
     """Levels of arrays and objects in a body."""
     grace: Seconds = 20.0
     """Seconds a worker may take to stop."""
+    followers: Count = 2048
+    """Clients that follow events of one context at once, per worker; more get 503."""
+    follow_bytes: Annotated[int, msgspec.Meta(ge=1024, le=268_435_456)] = 1_048_576
+    """Unsent bytes with which a client that follows is cut; it may come again."""
+    heartbeat_seconds: Seconds = 15.0
+    """Seconds of silence after which a client that follows is sent a comment."""
 
 
 class EntitySettings(Section, frozen=True):
@@ -234,6 +240,10 @@ class Settings(Section, frozen=True):
     def journal_file(self, context: str) -> Path:
         """Where a context's journal is."""
         return Path(self.data) / f"{context}.sqlite"
+
+    def views_file(self, context: str) -> Path:
+        """Where the documents of a context's views are."""
+        return Path(self.data) / f"{context}.views.sqlite"
 
     def bus_urls(self) -> tuple[str, ...]:
         """The servers of a bus that is not embedded."""

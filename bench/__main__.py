@@ -94,7 +94,7 @@ def run(options: argparse.Namespace, folder: Path) -> report.Report:
     extent = Extent(options.rounds, options.seconds, options.quick, options.large)
     for name, measure in sections.SECTIONS.items():
         if name in wanted:
-            progress.print(f"cluster: {name}")
+            progress.print(f"section: {name}")
             (folder / name).mkdir()
             values |= measure(folder / name, extent, progress.print)
             turns.append(nanoseconds_per_turn())

@@ -1,12 +1,13 @@
 -- One kind of request for wrk, and its figures as one line of JSON at the end.
 --
--- Arguments: kind, spaces, first, [name]
+-- Arguments: kind, spaces, first, [name], [pause]
 --   reserve  a new slot in one of `spaces` spaces in turn: nothing overlaps, whatever the rounds before took,
 --            as long as `first` goes on where they ended
 --   bare     the same bodies, all to "/"
 --   get      the state of one of `spaces` spaces in turn
+--   document the document of one of `spaces` spaces in turn
 --   retry    one keyed reservation, again and again
--- `name` begins the spaces' ids.
+-- `name` begins the spaces' ids; `pause` is how many milliseconds each connection waits before a request.
 
 local threads = {}
 
@@ -20,6 +21,10 @@ issued = 0 -- global, for `done`
 function init(args)
   kind, spaces, issued, name = args[1], tonumber(args[2]), tonumber(args[3]), args[4] or ""
   first = issued
+  local pause = tonumber(args[5]) or 0
+  if pause > 0 then
+    function delay() return pause end
+  end
   if kind == "retry" then
     constant = post("/booking/spaces/" .. name .. "0/reservations", body(0), 'Idempotency-Key: "retried"\r\n')
   end
@@ -63,6 +68,8 @@ function request()
     return post("/booking/spaces/" .. name .. (number % spaces) .. "/reservations", body(number), "")
   elseif kind == "bare" then
     return post("/", body(number), "")
+  elseif kind == "document" then
+    return "GET /booking/latest/" .. name .. (number % spaces) .. " HTTP/1.1\r\nHost: bench\r\n\r\n"
   elseif kind == "get" then
     return "GET /booking/spaces/" .. name .. (number % spaces) .. " HTTP/1.1\r\nHost: bench\r\n\r\n"
   end

@@ -23,6 +23,8 @@ class Load(msgspec.Struct, frozen=True):
     kind: str
     spaces: int = 1
     name: str = ""
+    pause: int = 0
+    """Milliseconds that each connection waits before a request."""
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -91,7 +93,7 @@ def run(url: str, load: Load, seconds: float, first: int = 0) -> Slice:
         "-s",
         str(SCRIPT),
     ]
-    command += [url, "--", load.kind, str(load.spaces), str(first), load.name]
+    command += [url, "--", load.kind, str(load.spaces), str(first), load.name, str(load.pause)]
     # subprocess.run kills wrk when it is interrupted or late.
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds + START, check=False)

@@ -20,7 +20,7 @@ from gateway.header_names import (
 from gateway.idempotency import fingerprint, key_of, scoped
 from gateway.identity import principal
 from gateway.metrics import Recorder
-from gateway.negotiation import is_json
+from gateway.negotiation import JSON_ALONE, is_json
 from gateway.problems import (
     INVALID_QUERY,
     PRECONDITION_FAILED,
@@ -40,6 +40,7 @@ class CommandEndpoint:
     """One command route of a context."""
 
     limited = True
+    media_types = JSON_ALONE
 
     def __init__(
         self, region: Region, manifest: ContextManifest, route: CommandRoute, settings: GatewaySettings

@@ -15,7 +15,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http import HttpProcessingError, HttpRequestParser
+from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion11
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web import RequestPayloadError
 
@@ -24,6 +24,7 @@ from gateway.header_names import EXPECT
 from gateway.limits import LINE, excess, head_too_large, malformed
 from gateway.problems import REQUEST_TIMEOUT, Refusal
 from gateway.responses import Response
+from gateway.stream import Stream
 
 if TYPE_CHECKING:
     import asyncio
@@ -64,6 +65,7 @@ class Connection(BaseProtocol):
         "_queue",
         "_reading",
         "_stalled",
+        "_stream",
         "_unsent",
         "_used",
     )
@@ -93,6 +95,7 @@ class Connection(BaseProtocol):
         self._advancing = False
         self._used = False
         self._heard_all = False
+        self._stream: Stream | None = None
 
     # What the transport calls
 
@@ -112,6 +115,9 @@ class Connection(BaseProtocol):
         self._queue.clear()
         # The parser holds us: without this every connection would be left to the garbage collector.
         self._parser = None
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            stream.lost()
         if self._current is not None:
             # The command goes on: a client that hangs up must not leave it half done.
             self._current.connection = None
@@ -151,7 +157,9 @@ class Connection(BaseProtocol):
         self._advance()
 
     def eof_received(self) -> bool:
-        """The client has sent all it wants to; it may still read its answers."""
+        """The client has sent all it wants to; it may still read its answers. Nobody follows like that."""
+        if self._stream is not None:
+            return False
         if self._reading in (Reading.HEAD, Reading.BODY):
             return False
         last = self._queue[-1] if self._queue else self._current
@@ -169,6 +177,8 @@ class Connection(BaseProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stalled = inf
+        if self._stream is not None:
+            self._stream.resumed()
         self._advance()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
@@ -282,6 +292,31 @@ class Connection(BaseProtocol):
         if not self._advancing:
             self._advance()
 
+    def stream(self, exchange: Exchange, head: bytes) -> Stream | None:
+        """Begin an answer that goes on, the last on this connection; None when the client has gone."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return None
+        chunked = exchange.message.version >= HttpVersion11
+        coding = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+        transport.write(head + coding + self._listener.tail_closing)
+        self._queue.clear()
+        self._reading = Reading.ENDED
+        self._due = inf
+        self._stream = Stream(self, transport, chunked, self._listener.settings.follow_bytes)
+        self._stream.silent_since = self.time()
+        return self._stream
+
+    def stream_ended(self) -> None:
+        """All of the answer that goes on is written."""
+        self._stream = None
+        self._current = None
+        self.close()
+
+    def time(self) -> float:
+        """The loop's clock."""
+        return self._loop.time()
+
     def _close_after_answer(self) -> None:
         self._queue.clear()
         self._reading = Reading.ENDED
@@ -302,6 +337,8 @@ class Connection(BaseProtocol):
         """End what is overdue."""
         if self._stalled <= now:
             self._check_progress()
+        elif self._stream is not None:
+            self._stream.sweep(now, self._listener.settings.heartbeat_seconds)
         elif self._due <= now:
             settings = self._listener.settings
             if self._reading is Reading.HEAD:

@@ -18,6 +18,10 @@ class Endpoint(Protocol):
     def limited(self) -> bool:
         """Whether it counts towards the limit of requests in flight; probes do not."""
 
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """The forms in which it may answer, beside problems."""
+
     def handle(self, exchange: Exchange, parameters: tuple[str, ...], query: str | None) -> None:
         """Answer the exchange, now or later; raises Refusal to answer with a problem."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gateway.connection import Connection
     from gateway.endpoint import Endpoint
     from gateway.listener import Listener
+    from gateway.stream import Stream
 
 log = logging.getLogger("butai.gateway")
 
@@ -122,6 +123,20 @@ class Exchange:
         self.connection = None
         if connection is not None:
             connection.answer(self, response)
+
+    def stream(self, head: Response) -> "Stream | None":
+        """Begin an answer that goes on; from here on it is no request in flight. None when the client has
+        gone, or was answered already. ``HEAD`` is answered with the head alone."""
+        if self.answered:
+            return None
+        if self.method == "HEAD":
+            self.respond(head)
+            return None
+        self.answered = True
+        self.listener.answered(self, head)
+        connection = self.connection
+        self.connection = None
+        return connection.stream(self, head.head) if connection is not None else None
 
     def refuse(self, refusal: Refusal) -> None:
         self.respond(refusal.response(self.path))

@@ -33,11 +33,16 @@ class GatewayCollector(Collector):
     """The recorders and gauges as Prometheus sees them."""
 
     def __init__(
-        self, recorders: Sequence[Recorder], in_flight: Callable[[], int], connections: Callable[[], int]
+        self,
+        recorders: Sequence[Recorder],
+        in_flight: Callable[[], int],
+        connections: Callable[[], int],
+        followers: Callable[[], int],
     ) -> None:
         self._recorders = recorders
         self._in_flight = in_flight
         self._connections = connections
+        self._followers = followers
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
@@ -60,6 +65,7 @@ class GatewayCollector(Collector):
             "butai_http_requests_in_flight", "Requests being worked on.", self._in_flight()
         )
         yield GaugeMetricFamily("butai_http_connections", "Open connections.", self._connections())
+        yield GaugeMetricFamily("butai_http_followers", "Clients that follow events.", self._followers())
 
 
 def _cumulative(buckets: Sequence[int]) -> Iterator[tuple[str, float]]:

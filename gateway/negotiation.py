@@ -1,17 +1,34 @@
-"""Content negotiation (RFC 9110, section 12.5.1): everything here answers JSON."""
+"""Content negotiation (RFC 9110, section 12.5.1): most operations answer in JSON alone."""
 
 import re
+from collections.abc import Iterable
+
+JSON_ALONE = ("application/json",)
+EVENT_STREAM = "text/event-stream"
+CALENDAR_ALONE = ("text/calendar",)
 
 _QUALITY = re.compile(r";[ \t]*q[ \t]*=[ \t]*([0-9.]+)", re.IGNORECASE)
-_SPECIFICITY = {"*/*": 1, "application/*": 2, "application/json": 3}
 
 
-def accepts_json(accept: str) -> bool:
-    """Whether ``Accept`` allows JSON: the most specific range that covers it has a quality above 0."""
+def accepts(accept: str, media_types: Iterable[str]) -> bool:
+    """Whether ``Accept`` allows one of them: the most specific range that covers it has a quality above 0."""
+    return any(_accepts(accept, one) for one in media_types)
+
+
+def accepts_by_name(accept: str, media_type: str) -> bool:
+    """Whether ``Accept`` names it, not only a range that covers it."""
+    return any(
+        item.split(";")[0].strip().lower() == media_type and _quality_of(item) > 0
+        for item in accept.split(",")
+    )
+
+
+def _accepts(accept: str, media_type: str) -> bool:
+    specificity = {"*/*": 1, media_type.split("/")[0] + "/*": 2, media_type: 3}
     best, quality = 0, 0.0
     for item in accept.split(","):
         kind = item.split(";")[0].strip().lower()
-        rank = _SPECIFICITY.get(kind, 0)
+        rank = specificity.get(kind, 0)
         if rank > best:
             best, quality = rank, _quality_of(item)
     return quality > 0

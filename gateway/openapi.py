@@ -12,21 +12,33 @@ from contexts.vocabulary import Command
 from gateway import problems
 from gateway.commands import CommandEndpoint
 from gateway.openapi_answers import ANY_REQUEST, command_answers, json_answer, with_problems
+from gateway.openapi_events import EventsEndpoint, events_operation, stream_answer
 from gateway.openapi_headers import HEADERS, PARAMETERS, headers
-from gateway.openapi_schemas import VERSION, Schema, Schemas, part_type, types_of
+from gateway.openapi_queries import (
+    ViewEndpoint,
+    rejections_of,
+    types_of_views,
+    view_operation,
+    view_parameters,
+)
+from gateway.openapi_schemas import INSTANT, VERSION, Schema, Schemas, first_line, part_type, types_of
 from gateway.queries import LARGEST_PAGE, PAGE, HistoryEndpoint, StateEndpoint
 from gateway.query_string import HIGHEST
 from gateway.router import LONGEST_PARAMETER
 
-Described = CommandEndpoint | StateEndpoint | HistoryEndpoint
+OfEntity = CommandEndpoint | StateEndpoint | HistoryEndpoint
+Described = OfEntity | ViewEndpoint | EventsEndpoint
 
 
 def document(endpoints: Sequence[Described], settings: GatewaySettings) -> dict[str, Any]:
     """The whole document as plain data."""
-    aggregates = list({id(e.aggregate): e.aggregate for e in endpoints}.values())
+    own = [e for e in endpoints if not isinstance(e, ViewEndpoint | EventsEndpoint)]
+    aggregates = list({id(e.aggregate): e.aggregate for e in own}.values())
     bodies = [e.decoder.body_type for e in endpoints if isinstance(e, CommandEndpoint)]
     parts = [part_type(e.route) for e in endpoints if isinstance(e, StateEndpoint) and e.route.part]
-    schemas = Schemas([*types_of(aggregates, bodies), *parts, *_parameter_types(endpoints)])
+    schemas = Schemas(
+        [*types_of(aggregates, bodies), *parts, *_parameter_types(endpoints), *types_of_views(endpoints)]
+    )
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         operations = paths.setdefault(endpoint.template, {})
@@ -48,23 +60,33 @@ def document(endpoints: Sequence[Described], settings: GatewaySettings) -> dict[
 
 
 def _parameter_types(endpoints: Iterable[Described]) -> list[Any]:
-    return [
-        hint
-        for e in endpoints
-        if isinstance(e, CommandEndpoint)
-        for hint in get_type_hints(e.route.command, include_extras=True).values()
-    ]
+    commands = [e.route.command for e in endpoints if isinstance(e, CommandEndpoint)]
+    structs = [*commands, *rejections_of(endpoints)]
+    return [hint for one in structs for hint in get_type_hints(one, include_extras=True).values()]
 
 
 def _operation(endpoint: Described, schemas: Schemas, settings: GatewaySettings) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "tags": [endpoint.manifest.name],
-        "operationId": _operation_id(endpoint),
+    operation: dict[str, Any] = {"tags": [endpoint.manifest.name], "operationId": _operation_id(endpoint)}
+    if isinstance(endpoint, EventsEndpoint):
+        return {**operation, **events_operation(endpoint)}
+    if isinstance(endpoint, ViewEndpoint):
+        return {
+            **operation,
+            "parameters": view_parameters(endpoint, schemas),
+            **view_operation(endpoint, schemas),
+        }
+    return {
+        **operation,
         "parameters": _parameters(endpoint, schemas),
+        **_of_entity(endpoint, schemas, settings),
     }
+
+
+def _of_entity(endpoint: OfEntity, schemas: Schemas, settings: GatewaySettings) -> dict[str, Any]:
+    operation: dict[str, Any] = {}
     if isinstance(endpoint, CommandEndpoint):
         command = endpoint.route.command
-        operation["summary"] = _first_line(command.__doc__) or command.__name__
+        operation["summary"] = first_line(command.__doc__) or command.__name__
         if endpoint.takes_body and endpoint.decoder.fields:
             operation["requestBody"] = {
                 "required": endpoint.decoder.needs_body,
@@ -74,7 +96,7 @@ def _operation(endpoint: Described, schemas: Schemas, settings: GatewaySettings)
         operation["responses"] = command_answers(endpoint, schemas)
     elif isinstance(endpoint, StateEndpoint):
         part = endpoint.route.part
-        what = _first_line(part.__doc__) if part else f"The state of one {endpoint.aggregate.name}."
+        what = first_line(part.__doc__) if part else f"The state of one {endpoint.aggregate.name}."
         operation["summary"] = what or f"A part of one {endpoint.aggregate.name}."
         shown = part_type(endpoint.route) if part else endpoint.aggregate.state
         ok = json_answer("The committed state.", schemas.state(shown), ("ETag",))
@@ -85,6 +107,9 @@ def _operation(endpoint: Described, schemas: Schemas, settings: GatewaySettings)
     else:
         operation["summary"] = f"The history of one {endpoint.aggregate.name}: its events."
         ok = json_answer("A page of events, by version.", schemas.history(endpoint.aggregate))
+        if endpoint.follows:
+            ok["content"].update(stream_answer("")["content"])
+            ok["description"] += " As a stream: the events as they happen, after `Last-Event-ID`."
         operation["responses"] = with_problems({"200": ok}, ANY_REQUEST)
     return operation
 
@@ -97,7 +122,7 @@ def _operation_id(endpoint: Described) -> str:
     return f"{context}.get.{'.'.join(words)}"
 
 
-def _parameters(endpoint: Described, schemas: Schemas) -> list[Schema]:
+def _parameters(endpoint: OfEntity, schemas: Schemas) -> list[Schema]:
     parameters = [_path_parameter(endpoint, name, schemas) for name in path_parameters(endpoint.template)]
     if isinstance(endpoint, CommandEndpoint):
         shared = ["IdempotencyKey", "IfMatch", "MustNotExist", "Prefer", "TraceParent"]
@@ -105,6 +130,7 @@ def _parameters(endpoint: Described, schemas: Schemas) -> list[Schema]:
         shared = ["IfMatch", "IfNoneMatch", "Prefer"]
         if endpoint.route.part is None:
             parameters.append(_query("version", "A past version to show.", VERSION))
+            parameters.append(_query("at", "Show what was at this instant; not with `version`.", INSTANT))
     else:
         shared = ["Prefer"]
         after = {"type": "integer", "minimum": 0, "maximum": HIGHEST, "default": 0}
@@ -114,7 +140,7 @@ def _parameters(endpoint: Described, schemas: Schemas) -> list[Schema]:
     return parameters + [{"$ref": f"#/components/parameters/{name}"} for name in shared]
 
 
-def _path_parameter(endpoint: Described, name: str, schemas: Schemas) -> Schema:
+def _path_parameter(endpoint: OfEntity, name: str, schemas: Schemas) -> Schema:
     schema: Schema = {
         "type": "string",
         "minLength": 1,
@@ -136,7 +162,3 @@ def _field_schema(command: type[Command], wire: str, schemas: Schemas) -> Schema
 
 def _query(name: str, description: str, schema: Schema) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _first_line(doc: str | None) -> str:
-    return " ".join((doc or "").strip().split("\n\n")[0].replace("`", "").split())

@@ -11,7 +11,7 @@ from gateway.openapi_schemas import REFERENCE, Schema, Schemas
 from gateway.problems import PROBLEM_TYPES, ProblemType
 from gateway.rejections import name_of, status_of
 
-ANY_REQUEST = (
+ANY_EXCHANGE = (
     problems.MALFORMED_REQUEST,
     problems.INVALID_PATH,
     problems.INVALID_QUERY,
@@ -25,16 +25,29 @@ ANY_REQUEST = (
     problems.EXPECTATION_FAILED,
     problems.HEADERS_TOO_LARGE,
     problems.INTERNAL_ERROR,
+    problems.OVERLOADED,
+    problems.EXPIRED,
+)
+ANY_REQUEST = (
+    *ANY_EXCHANGE,
     problems.FAILED,
     problems.UNREADABLE,
     problems.MAILBOX_FULL,
-    problems.OVERLOADED,
-    problems.EXPIRED,
     problems.QUARANTINED,
     problems.MOVED,
     problems.STOPPING,
     problems.JOURNAL_UNAVAILABLE,
 )
+"""Of what is asked of entities."""
+ANY_READ = (
+    *ANY_EXCHANGE,
+    problems.QUERY_FAILED,
+    problems.NOT_YET_VISIBLE,
+    problems.VIEWS_UNAVAILABLE,
+)
+"""Of what is read from views."""
+VIEW_POSITION = ("Position", "PositionAge")
+"""Headers that say how fresh an answer is."""
 ANY_COMMAND = (
     problems.MALFORMED_JSON,
     problems.NESTED_TOO_DEEPLY,
@@ -49,11 +62,13 @@ ANY_COMMAND = (
 UNDESCRIBED = frozenset({problems.METHOD_NOT_ALLOWED, problems.NOT_READY})
 """Problems of no operation: what answers is not an operation, or not the API."""
 
-assert UNDESCRIBED.isdisjoint((*ANY_REQUEST, *ANY_COMMAND))
+assert UNDESCRIBED.isdisjoint((*ANY_REQUEST, *ANY_COMMAND, *ANY_READ))
 assert set(PROBLEM_TYPES.values()) == {
     *ANY_REQUEST,
     *ANY_COMMAND,
+    *ANY_READ,
     problems.NO_SUCH_VERSION,
+    problems.TOO_MANY_DOCUMENTS,
     *UNDESCRIBED,
 }
 
@@ -74,8 +89,10 @@ def with_problems(
     answers: dict[str, Any],
     kinds: Sequence[ProblemType],
     rejections: Mapping[int, Mapping[str, Schema]] | None = None,
+    replayed: bool = True,
 ) -> dict[str, Any]:
-    """``answers`` and every problem that may come instead; ``rejections`` are by status and name."""
+    """``answers`` and every problem that may come instead; ``rejections`` are by status and name, and may be
+    ``replayed``."""
     rejections = rejections or {}
     for status in sorted({kind.status for kind in kinds} | set(rejections)):
         here = [kind for kind in kinds if kind.status == status]
@@ -84,7 +101,7 @@ def with_problems(
         alternatives += theirs.values()
         titles = [f"`{name}`" for name in (*(kind.name for kind in here), *theirs)]
         headers = (("RetryAfter",) if any(kind.retry for kind in here) else ()) + (
-            ("IdempotencyReplayed",) if status in rejections else ()
+            ("IdempotencyReplayed",) if replayed and status in rejections else ()
         )
         schema = alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
         answers[str(status)] = {

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from gateway.idempotency import LONGEST
 from gateway.openapi_schemas import Schema
 
+_POSITION = r"^[a-z_][a-z0-9_]*/([0-9]+:[0-9]+(,[0-9]+:[0-9]+)*)?$"
+
 PARAMETERS: dict[str, Schema] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -36,11 +38,37 @@ PARAMETERS: dict[str, Schema] = {
         "description": "The version you have: when there is no newer one, the answer is 304.",
         "schema": {"type": "string", "pattern": r'^"[1-9][0-9]{0,17}"$'},
     },
+    "IfMatchTag": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The tag that the document must have; `*` for any.",
+        "schema": {"type": "string", "pattern": r'^("[0-9a-f]{16}"|\*)$'},
+    },
+    "IfNoneMatchTag": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The tag of the document you have: when it is still the same, the answer is 304.",
+        "schema": {"type": "string", "pattern": r'^"[0-9a-f]{16}"$'},
+    },
+    "ReadAfter": {
+        "name": "Read-After",
+        "in": "header",
+        "description": "A position that you know of, as in the reply to a command, or several of them: "
+        "`<context>/<shard>:<sequence>,<shard>:<sequence>`. The answer is at least as fresh; if it cannot be "
+        "in time, it is 503.",
+        "schema": {"type": "string", "pattern": _POSITION},
+    },
     "Prefer": {
         "name": "Prefer",
         "in": "header",
         "description": "`wait=<seconds>` (RFC 7240): how long you will wait for the answer.",
         "schema": {"type": "string", "pattern": r"^wait=[1-9][0-9]{0,2}$"},
+    },
+    "LastEventId": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The `id` of the last message you were sent: you are sent what follows it.",
+        "schema": {"type": "string", "examples": ["booking/0:12,46:2"]},
     },
     "TraceParent": {
         "name": "traceparent",
@@ -51,6 +79,18 @@ PARAMETERS: dict[str, Schema] = {
 }
 
 HEADERS: dict[str, Schema] = {
+    "DocumentTag": {
+        "description": "A hash of the document as it is shown, in quotes.",
+        "schema": {"type": "string", "pattern": '^"[0-9a-f]{16}"$'},
+    },
+    "Position": {
+        "description": "What the answer stands at: by shard, the sequence up to which events are folded.",
+        "schema": {"type": "string", "pattern": _POSITION},
+    },
+    "PositionAge": {
+        "description": "Seconds for which something is known to be missing; 0.000 if nothing is.",
+        "schema": {"type": "number", "minimum": 0},
+    },
     "ETag": {"description": "The version, in quotes.", "schema": {"type": "string", "pattern": '^"[0-9]+"$'}},
     "Location": {"description": "The path of what was created.", "schema": {"type": "string"}},
     "IdempotencyReplayed": {
@@ -63,7 +103,12 @@ HEADERS: dict[str, Schema] = {
     },
 }
 
-_WIRE_NAMES = {"IdempotencyReplayed": "Idempotency-Replayed", "RetryAfter": "Retry-After"}
+_WIRE_NAMES = {
+    "DocumentTag": "ETag",
+    "IdempotencyReplayed": "Idempotency-Replayed",
+    "PositionAge": "Position-Age",
+    "RetryAfter": "Retry-After",
+}
 
 
 def headers(names: Iterable[str]) -> dict[str, Schema]:

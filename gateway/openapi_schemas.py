@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from actors.manifest import AggregateManifest
-from contexts.vocabulary import Event, Get, Rejection
+from contexts.vocabulary import Event, Get, Rejection, Value
 from gateway.problems import FieldError
 from gateway.rejections import member_of, name_of, status_of, title_of
 
@@ -22,6 +22,13 @@ POSITION: Schema = {
     "description": "A place in the context's feed of events: `<context>/<shard>:<sequence>`.",
     "examples": ["booking/17:42"],
 }
+TOLD: dict[str, Schema] = {
+    "by": {"type": "string", "description": "Whose command it was."},
+    "command": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "Of which command it is."},
+    "position": POSITION,
+    "trace": {"type": "string", "description": "The request's `traceparent`, if it had one."},
+}
+"""What a history says of an event beside what is said of it everywhere."""
 PROBLEM: Schema = {
     "type": "object",
     "description": "A problem (RFC 9457). `type` is stable and says which one it is.",
@@ -51,6 +58,15 @@ class Schemas:
         """The schema of a type; anything at all when it has no JSON Schema."""
         return next((_dressed(reference) for known, reference in self._references if known == kind), {})
 
+    def masked(self, document: type[Value], fields: tuple[str, ...]) -> Schema:
+        """A document from which these fields may be kept."""
+        (whole,), components = msgspec.json.schema_components([document], ref_template=REFERENCE)
+        schema = _dressed(components[whole["$ref"].rpartition("/")[2]])
+        wire = dict(zip(document.__struct_fields__, document.__struct_encode_fields__, strict=True))
+        hidden = {wire[field] for field in fields}
+        schema["required"] = [name for name in schema.get("required", []) if name not in hidden]
+        return self._named(document, "Visible", schema)
+
     def event(self, kind: type[Event]) -> Schema:
         """An event as it is shown everywhere."""
         return {
@@ -64,6 +80,13 @@ class Schemas:
             },
             "required": ["version", "type", "at", "data"],
         }
+
+    def told(self, kind: type[Event]) -> Schema:
+        """An event as its history tells it."""
+        event = self.event(kind)
+        event["properties"] |= TOLD
+        event["required"] += [name for name in TOLD if name != "trace"]
+        return event
 
     def events(self, aggregate: AggregateManifest) -> Schema:
         """Any events of an aggregate."""
@@ -82,7 +105,9 @@ class Schemas:
     def history(self, aggregate: AggregateManifest) -> Schema:
         """A page of events."""
         following: Schema = {"type": ["string", "null"], "description": "The path of the next page."}
-        return _object(events=self.events(aggregate), next=following)
+        alternatives = [self._named(kind, "Told", self.told(kind)) for kind in aggregate.events]
+        events: Schema = {"type": "array", "items": {"oneOf": alternatives}}
+        return _object(events=events, next=following)
 
     def rejection(self, kind: type[Rejection]) -> Schema:
         """A problem that a context's rejection becomes."""
@@ -158,3 +183,8 @@ def _properties(properties: dict[str, Schema]) -> dict[str, Schema]:
 
 def _object(**properties: Schema) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def first_line(doc: str | None) -> str:
+    """A docstring's first paragraph, without marks."""
+    return " ".join((doc or "").strip().split("\n\n")[0].replace("`", "").split())

@@ -7,6 +7,7 @@ import msgspec
 from actors.messages import Answer
 from gateway.exchange import Exchange
 from gateway.metrics import Recorder
+from gateway.negotiation import JSON_ALONE
 from gateway.problems import NOT_READY, Refusal
 from gateway.query_string import integers
 from gateway.responses import Response, respond
@@ -18,6 +19,7 @@ class Page:
     """Answers ``GET`` with what ``make`` returns."""
 
     limited = False
+    media_types = JSON_ALONE
 
     def __init__(self, path: str, make: Callable[[], Response]) -> None:
         self.recorder = Recorder("GET", path)

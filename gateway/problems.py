@@ -42,7 +42,7 @@ UNEXPECTED_BODY = _define("unexpected-body", 400, "This operation takes no body.
 NOT_FOUND = _define("not-found", 404, "There is nothing here.")
 NO_SUCH_VERSION = _define("no-such-version", 404, "It has not reached that version.")
 METHOD_NOT_ALLOWED = _define("method-not-allowed", 405, "The path does not support this method.")
-NOT_ACCEPTABLE = _define("not-acceptable", 406, "The answer would be JSON, which Accept excludes.")
+NOT_ACCEPTABLE = _define("not-acceptable", 406, "Accept excludes the form that the answer would have.")
 REQUEST_TIMEOUT = _define("request-timeout", 408, "The request did not arrive in time.")
 PRECONDITION_FAILED = _define("precondition-failed", 412, "The version is not the expected one.")
 BODY_TOO_LARGE = _define("body-too-large", 413, "The body is too large.")
@@ -53,9 +53,13 @@ INVALID_BODY = _define("invalid-body", 422, "The body is JSON, but not what this
 IDEMPOTENCY_KEY_REUSED = _define(
     "idempotency-key-reused", 422, "The idempotency key was used with another payload."
 )
+TOO_MANY_DOCUMENTS = _define(
+    "too-many-documents", 422, "The answer needs more documents than are read for one: narrow the question."
+)
 HEADERS_TOO_LARGE = _define("headers-too-large", 431, "The request's line or headers are too large.")
 INTERNAL_ERROR = _define("internal-error", 500, "A fault in the server.")
 FAILED = _define("failed", 500, "The command hit a fault in its context; nothing was done.")
+QUERY_FAILED = _define("query-failed", 500, "The query hit a fault in its context.")
 UNREADABLE = _define("unreadable", 500, "Its journal cannot be read; nothing was done.")
 MAILBOX_FULL = _define("mailbox-full", 503, "Too much is waiting for this entity; nothing was done.", True)
 OVERLOADED = _define("overloaded", 503, "Too much is in progress; nothing was done.", True)
@@ -66,6 +70,8 @@ STOPPING = _define("stopping", 503, "The server is stopping; nothing was done.",
 JOURNAL_UNAVAILABLE = _define(
     "journal-unavailable", 503, "The journal cannot be reached; nothing was done.", True
 )
+NOT_YET_VISIBLE = _define("not-yet-visible", 503, "The view has not yet folded what Read-After names.", True)
+VIEWS_UNAVAILABLE = _define("views-unavailable", 503, "The views cannot be read now.", True)
 NOT_READY = _define("not-ready", 503, "The worker cannot serve yet, or not any more.", True)
 OUTCOME_UNKNOWN = _define(
     "outcome-unknown", 504, "The deadline passed during the commit: retry with the same key."
@@ -110,13 +116,16 @@ class Refusal(Exception):
         errors: Sequence[FieldError] = (),
         headers: tuple[tuple[str, str], ...] = (),
         retry_after: float | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
+        """``members`` are the problem's own, beside those that all have."""
         super().__init__(detail or kind.title)
         self.kind = kind
         self.detail = detail
         self.errors = errors
         self.headers = headers
         self.retry_after = retry_after
+        self.members = members or {}
 
     def response(self, instance: str) -> Response:
         """The problem as an answer; ``instance`` is the request's path."""
@@ -130,6 +139,7 @@ class Refusal(Exception):
         members["instance"] = instance
         if self.errors:
             members["errors"] = list(self.errors)
+        members.update(self.members)
         headers = self.headers
         if self.kind.retry:
             headers = (*headers, ("Retry-After", str(seconds_to_wait(self.retry_after))))

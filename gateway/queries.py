@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from datetime import datetime
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import msgspec
@@ -13,11 +14,13 @@ from actors.messages import Absent, Answer, Ask, Refused, Shown
 from contexts.vocabulary import Aggregate, Get
 from gateway.conditions import check_match, not_modified
 from gateway.exchange import Exchange
-from gateway.header_names import IF_MATCH, IF_NONE_MATCH
+from gateway.filters import EXPECTED, moment_of
+from gateway.header_names import ACCEPT, IF_MATCH, IF_NONE_MATCH
 from gateway.identity import principal
 from gateway.metrics import Recorder
-from gateway.problems import INTERNAL_ERROR, NOT_FOUND, UNEXPECTED_BODY, Refusal, refusal
-from gateway.query_string import HIGHEST, integers
+from gateway.negotiation import EVENT_STREAM, JSON_ALONE, accepts_by_name
+from gateway.problems import INTERNAL_ERROR, INVALID_QUERY, NOT_FOUND, UNEXPECTED_BODY, Refusal, refusal
+from gateway.query_string import HIGHEST, impossible, integers, texts, unknown
 from gateway.regions import Region
 from gateway.responses import respond, versioned
 
@@ -29,9 +32,11 @@ LARGEST_PAGE = 1000
 
 
 class StateEndpoint:
-    """``GET`` of an aggregate or a part of it: the committed state, or with ``?version=N`` a past one."""
+    """``GET`` of an aggregate or a part of it: the committed state, or with ``?version=N`` or
+    ``?at=<instant>`` a past one."""
 
     limited = True
+    media_types = JSON_ALONE
 
     def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
         assert isinstance(route.source, Aggregate)
@@ -45,17 +50,14 @@ class StateEndpoint:
         names = path_parameters(route.path)
         self._identity = names.index(self._aggregate)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._allowed = {"version": (1, HIGHEST)} if route.part is None else {}
 
     def handle(self, exchange: Exchange, parameters: tuple[str, ...], query: str | None) -> None:
         refuse_body(exchange)
         identity = self._identity
         if query:
-            wanted = integers(query, self._allowed)
-            if wanted:
-                past = self._past(exchange, parameters[identity], wanted["version"])
-                run(exchange, past, self._tasks)
-                return
+            when = past_of(query, ("version", "at") if self.route.part is None else ())
+            run(exchange, self._past(exchange, parameters[identity], when), self._tasks)
+            return
         ask = exchange.ask = Ask(
             self._aggregate,
             parameters[identity],
@@ -69,8 +71,13 @@ class StateEndpoint:
             ask.arguments = parameters[:identity] + parameters[identity + 1 :]
         self._region.tell(ask)
 
-    async def _past(self, exchange: Exchange, id: str, version: int) -> None:
-        self.finish(exchange, await self._region.state_at(self._aggregate, id, version))
+    async def _past(self, exchange: Exchange, id: str, when: int | datetime) -> None:
+        past = self._region.past
+        if isinstance(when, datetime):
+            answer = await past.state_when(self._aggregate, id, when)
+        else:
+            answer = await past.state_at(self._aggregate, id, when)
+        self.finish(exchange, answer)
 
     def finish(self, exchange: Exchange, answer: Answer) -> None:
         if type(answer) is Shown:
@@ -94,30 +101,57 @@ class StateEndpoint:
             raise TypeError(f"a query was answered with {answer!r}")
 
 
+class EventStream(Protocol):
+    """Follows an entity, for those who accept a stream of events."""
+
+    def after(self, exchange: Exchange, query: str | None) -> Mapping[int, int] | None: ...
+
+    async def begin(self, exchange: Exchange, id: str, after: Mapping[int, int] | None) -> None: ...
+
+
 class HistoryEndpoint:
-    """``GET .../events``: an entity's events, in pages."""
+    """``GET .../events``: an entity's events, in pages; or as they happen, where ``Accept`` names event
+    streams."""
 
     limited = True
 
-    def __init__(self, region: Region, manifest: ContextManifest, route: Get) -> None:
+    def __init__(
+        self, region: Region, manifest: ContextManifest, route: Get, stream: EventStream | None = None
+    ) -> None:
         assert isinstance(route.source, Aggregate)
         self.route = route
         self.manifest = manifest
         self.aggregate = manifest.aggregates[route.source.name]
         self.template = f"/{manifest.name}{route.path}/events"
         self.recorder = Recorder("GET", self.template)
+        self.media_types = JSON_ALONE if stream is None else (*JSON_ALONE, EVENT_STREAM)
+        self.follows = stream is not None
+        self._stream = stream
         self._region = region
         self._aggregate = route.source.name
         self._tasks: set[asyncio.Task[None]] = set()
 
     def handle(self, exchange: Exchange, parameters: tuple[str, ...], query: str | None) -> None:
         refuse_body(exchange)
+        if self._stream is not None and wants(exchange, EVENT_STREAM):
+            after_event = self._stream.after(exchange, query)
+            run(exchange, self._follow(exchange, parameters[0], after_event), self._tasks)
+            return
         wanted = integers(query, {"after": (0, HIGHEST), "limit": (1, LARGEST_PAGE)})
         after, limit = wanted.get("after", 0), wanted.get("limit", PAGE)
         run(exchange, self._page(exchange, parameters[0], after, limit), self._tasks)
 
+    async def _follow(self, exchange: Exchange, id: str, after: Mapping[int, int] | None) -> None:
+        assert self._stream is not None
+        first = await self._region.past.history(self._aggregate, id, 0, 1)
+        if isinstance(first, Absent):
+            raise Refusal(NOT_FOUND)
+        if isinstance(first, Refused):
+            raise refusal(first)
+        await self._stream.begin(exchange, id, after)
+
     async def _page(self, exchange: Exchange, id: str, after: int, limit: int) -> None:
-        page = await self._region.history(self._aggregate, id, after, limit)
+        page = await self._region.past.history(self._aggregate, id, after, limit)
         if isinstance(page, Absent):
             exchange.refuse(Refusal(NOT_FOUND))
         elif isinstance(page, Refused):
@@ -132,13 +166,35 @@ class HistoryEndpoint:
         raise TypeError(f"history asks no entity, but was answered with {answer!r}")
 
 
+def past_of(query: str, known: tuple[str, ...]) -> int | datetime:
+    """The version or the instant that is asked for. Raises Refusal."""
+    asked = texts(query)
+    for name in asked:
+        if name not in known:
+            raise unknown(name, known)
+    if len(asked) > 1:
+        raise Refusal(INVALID_QUERY, "version and at cannot be given together.")
+    if "version" in asked:
+        return integers(query, {"version": (1, HIGHEST)})["version"]
+    try:
+        return moment_of(asked["at"])
+    except ValueError:
+        raise impossible("at", asked["at"], EXPECTED["moment"]) from None
+
+
+def wants(exchange: Exchange, media_type: str) -> bool:
+    """Whether ``Accept`` names it."""
+    return ACCEPT in exchange.message.headers and accepts_by_name(exchange.header(ACCEPT) or "", media_type)
+
+
 def refuse_body(exchange: Exchange) -> None:
     if exchange.body:
         raise Refusal(UNEXPECTED_BODY)
 
 
 def run(exchange: Exchange, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
-    """Answer an exchange in a task, which its deadline cancels; ``tasks`` is what keeps it alive."""
+    """Answer an exchange in a task, which its deadline cancels; ``tasks`` is what keeps it alive. It may
+    raise Refusal."""
     task = asyncio.get_running_loop().create_task(work)
     exchange.on_overdue = task.cancel
     tasks.add(task)
@@ -147,7 +203,9 @@ def run(exchange: Exchange, work: Coroutine[Any, Any, None], tasks: set[asyncio.
         tasks.discard(task)
         if task.cancelled():
             exchange.refuse(Refusal(INTERNAL_ERROR))
-        elif (error := task.exception()) is not None:
+        elif isinstance(error := task.exception(), Refusal):
+            exchange.refuse(error)
+        elif error is not None:
             log.error("%s %s failed", exchange.method, exchange.path, exc_info=error)
             exchange.refuse(Refusal(INTERNAL_ERROR))
 

@@ -1,5 +1,6 @@
 """What the gateway needs of the actors: a region per context."""
 
+from datetime import datetime
 from typing import Protocol
 
 from actors.manifest import ContextManifest
@@ -11,7 +12,7 @@ class HistoryPage(Protocol):
 
     @property
     def events(self) -> bytes:
-        """A JSON array of ``{"version","type","at","data"}``."""
+        """A JSON array, of ``actors.replies.Told``."""
 
     @property
     def last(self) -> int:
@@ -20,6 +21,21 @@ class HistoryPage(Protocol):
     @property
     def more(self) -> bool:
         """Whether there are events after ``last``."""
+
+
+class Past(Protocol):
+    """Where what was is read: a past state, a page of history."""
+
+    async def state_at(self, aggregate: str, id: str, version: int) -> Shown | Absent | Refused:
+        """The state at a version."""
+
+    async def state_when(self, aggregate: str, id: str, instant: datetime) -> Shown | Absent | Refused:
+        """The state at an instant."""
+
+    async def history(
+        self, aggregate: str, id: str, after: int, limit: int
+    ) -> HistoryPage | Absent | Refused:
+        """A page of events after a version."""
 
 
 class Region(Protocol):
@@ -31,13 +47,12 @@ class Region(Protocol):
     @property
     def manifest(self) -> ContextManifest: ...
 
+    @property
+    def shard_count(self) -> int:
+        """Shards of the context, wherever they are served."""
+
+    @property
+    def past(self) -> Past: ...
+
     def tell(self, ask: Ask) -> None:
         """``ask.reply`` is called exactly once, on the loop, possibly before ``tell`` returns."""
-
-    async def state_at(self, aggregate: str, id: str, version: int) -> Shown | Absent | Refused:
-        """A past state."""
-
-    async def history(
-        self, aggregate: str, id: str, after: int, limit: int
-    ) -> HistoryPage | Absent | Refused:
-        """A page of events after a version."""

@@ -9,18 +9,24 @@ import msgspec
 from prometheus_client.registry import Collector
 
 from actors import address
+from actors.manifest import ContextManifest, ManifestError
 from actors.settings import GatewaySettings
 from actors.shared_port import SharedPort
-from contexts.vocabulary import Aggregate, CommandRoute, Get
+from contexts.vocabulary import Aggregate, CommandRoute, Find, Get, Inquiry, View
 from gateway import docs
 from gateway.commands import CommandEndpoint
 from gateway.deadline import wait_preference
+from gateway.detours import at_events
+from gateway.documents import DocumentEndpoint
 from gateway.endpoint import Endpoint
+from gateway.events import ContextEvents, DocumentEvents, EntityEvents, Following, Streaming
 from gateway.exchange import Exchange, target_of
+from gateway.find import FindEndpoint
 from gateway.header_names import ACCEPT, PREFER
+from gateway.inquiries import InquiryEndpoint
 from gateway.listener import Listener
 from gateway.metrics import Exposition, GatewayCollector, Recorder
-from gateway.negotiation import accepts_json
+from gateway.negotiation import accepts
 from gateway.openapi import Described, document
 from gateway.pages import Page, Readiness, alive, readiness
 from gateway.problems import (
@@ -31,9 +37,11 @@ from gateway.problems import (
     Refusal,
 )
 from gateway.queries import HistoryEndpoint, StateEndpoint
+from gateway.reading import Reader
 from gateway.regions import Region
 from gateway.responses import Response, respond
 from gateway.router import Match, Router
+from gateway.views import Views
 
 
 class Gateway:
@@ -41,7 +49,8 @@ class Gateway:
 
     ``ready`` returns reasons by name why the worker cannot serve, nothing when it can; ``notes`` what is
     wrong while it serves all the same; ``collectors`` are shown at ``/metrics`` beside the gateway's own
-    figures; ``clock`` is the loop's unless a test says otherwise.
+    figures; ``clock`` is the loop's unless a test says otherwise. ``views`` and ``followings`` are
+    by context; raises ManifestError when a route needs views that are not there.
     """
 
     def __init__(
@@ -52,9 +61,12 @@ class Gateway:
         collectors: Iterable[Collector] = (),
         clock: Callable[[], float] | None = None,
         notes: Readiness = dict,
+        views: Mapping[str, Views] | None = None,
+        followings: Mapping[str, Following] | None = None,
     ) -> None:
         self._settings = settings
         self._notes = notes
+        self._followings = followings or {}
         self._ready = ready
         self._clock = clock
         self._router: Router[Endpoint] = Router()
@@ -64,10 +76,12 @@ class Gateway:
         unmatched = Recorder("", "")
         self._recorders.append(unmatched)
         self._listener = Listener(settings, self._dispatch, unmatched)
-        own = GatewayCollector(self._recorders, lambda: self.in_flight, lambda: self.connections)
+        own = GatewayCollector(
+            self._recorders, lambda: self.in_flight, lambda: self.connections, lambda: self.followers
+        )
         self._exposition = Exposition((own, *collectors))
         for region in regions.values():
-            self._mount(region)
+            self._mount(region, views.get(region.name) if views else None)
         self._mount_pages()
 
     @property
@@ -85,6 +99,11 @@ class Gateway:
         """Requests being worked on."""
         return len(self._listener.in_flight)
 
+    @property
+    def followers(self) -> int:
+        """Clients that follow."""
+        return sum(following.followers for following in self._followings.values())
+
     def failure(self) -> str | None:
         """Why the gateway cannot go on, should it have come to that: one of its tasks has ended."""
         return self._listener.failure()
@@ -100,30 +119,57 @@ class Gateway:
         self._listener.start(sockets)
 
     def drain(self) -> None:
-        """Stop being ready, take no new connections and end those there are after their next answer."""
+        """Stop being ready, take no new connections and end those there are after their next answer; who
+        follows is told to come again."""
         self._listener.drain()
+        for following in self._followings.values():
+            following.end("the server is stopping")
 
     async def stop(self, grace: float) -> None:
         """Drain, let running requests finish for at most ``grace`` seconds, and close."""
+        self.drain()
         await self._listener.stop(grace)
 
-    def _mount(self, region: Region) -> None:
+    def _mount(self, region: Region, views: Views | None) -> None:
         manifest = region.manifest
+        following = self._followings.get(region.name)
+        streaming = None if following is None else Streaming(region, following)
+        reader = None if views is None else Reader(region, views)
         for route in manifest.context.routes:
             if isinstance(route, CommandRoute):
-                command = CommandEndpoint(region, manifest, route, self._settings)
-                self.operations.append(command)
-                self._add(route.method, command.template, command)
-                continue
-            if not isinstance(route, Get) or not isinstance(route.source, Aggregate):
-                continue
-            state = StateEndpoint(region, manifest, route)
-            self.operations.append(state)
-            self._add("GET", state.template, state)
-            if route.part is None:
-                history = HistoryEndpoint(region, manifest, route)
-                self.operations.append(history)
-                self._add("GET", history.template, history)
+                self._describe_and_add(CommandEndpoint(region, manifest, route, self._settings))
+            elif isinstance(route, Get) and isinstance(route.source, Aggregate):
+                self._describe_and_add(StateEndpoint(region, manifest, route))
+                if route.part is None:
+                    stream = None if streaming is None else EntityEvents(streaming, route.source.name)
+                    self._describe_and_add(HistoryEndpoint(region, manifest, route, stream))
+            elif reader is None:
+                where = f"context {manifest.name!r}, route {route.path!r}"
+                raise ManifestError(f"{where}: there are no views to read")
+            elif isinstance(route, Find):
+                self._describe_and_add(FindEndpoint(reader, manifest, route))
+            elif isinstance(route.source, Inquiry):
+                self._describe_and_add(InquiryEndpoint(reader, manifest, route))
+            else:
+                self._describe_and_add(DocumentEndpoint(reader, manifest, route))
+        if streaming is not None:
+            self._mount_events(manifest, streaming)
+
+    def _mount_events(self, manifest: ContextManifest, streaming: Streaming) -> None:
+        """After everything else: what is there already must stay to be reached."""
+        streams: list[ContextEvents | DocumentEvents] = [ContextEvents(streaming, manifest)]
+        for route in manifest.context.routes:
+            if isinstance(route, Find) or (isinstance(route, Get) and isinstance(route.source, View)):
+                streams.append(DocumentEvents(streaming, manifest, route))
+        for stream in streams:
+            self.operations.append(stream)
+            self._recorders.append(stream.recorder)
+            for method, endpoint in at_events(self._router, stream.template, stream).items():
+                self._router.add(method, stream.template, endpoint)
+
+    def _describe_and_add(self, endpoint: Described) -> None:
+        self.operations.append(endpoint)
+        self._add(endpoint.recorder.method, endpoint.template, endpoint)
 
     def _mount_pages(self) -> None:
         pages: dict[str, Callable[[], Response]] = {
@@ -170,7 +216,7 @@ class Gateway:
         headers = message.headers
         if ACCEPT in headers:
             accept = exchange.header(ACCEPT) or ""
-            if endpoint.limited and accept != "*/*" and not accepts_json(accept):
+            if endpoint.limited and accept != "*/*" and not accepts(accept, endpoint.media_types):
                 raise Refusal(NOT_ACCEPTABLE)
         if endpoint.limited:
             self._limit(exchange)

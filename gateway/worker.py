@@ -26,14 +26,18 @@ from actors import address, lifeline, logs, manifest, reports
 from actors.cluster import Cluster, NotJoined
 from actors.control.facts import WorkerFacts
 from actors.control.gather import Gatherer
+from actors.following.following import Following
 from actors.identity import Assignment, Identity
 from actors.journal.port import JournalError
 from actors.journal.sqlite import SqliteJournal
 from actors.region import Region, wall_clock
 from actors.settings import SQLITE, Settings
 from actors.stage import Stage
+from actors.views.port import ViewsError, ViewStore
 from actors.views.projections import Projections
+from actors.views.sqlite import SqliteViews
 from gateway.server import Gateway
+from gateway.server_sent_events import EventStreamEncoder
 from gateway.view_metrics import ViewCollector
 from gateway.worker_metrics import ClusterCollector, RegionCollector, StageCollector
 
@@ -68,7 +72,9 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._regions: dict[str, Region] = {}
         self._journals: dict[str, SqliteJournal | PostgresJournal] = {}
+        self._stores: dict[str, ViewStore] = {}
         self._projections: dict[str, Projections] = {}
+        self._followings: dict[str, Following] = {}
         self._stage: Stage | None = None
         self._cluster: Cluster | None = None
         self._gateway: Gateway | None = None
@@ -84,7 +90,7 @@ class Worker:
         async with contextlib.AsyncExitStack() as parts:
             try:
                 bound = await self._open(parts)
-            except (Refused, NotJoined, manifest.ManifestError, JournalError) as error:
+            except (Refused, NotJoined, manifest.ManifestError, JournalError, ViewsError) as error:
                 reports.send(self._report, reports.Refusal(message=str(error)))
                 return REFUSED
             settle_memory()
@@ -117,6 +123,19 @@ class Worker:
             parts.push_async_callback(journal.close)
             self._regions[name] = region = Region(context, journal, stage, settings, owner, lease, wall_clock)
             parts.push_async_callback(region.close)
+            if context.views:
+                self._stores[name] = store = await self._open_views(name)
+                parts.push_async_callback(store.close)
+                projections = Projections(region, store, settings.views, self._loop.time)
+                self._projections[name] = projections
+                parts.push_async_callback(projections.close)
+                await projections.open()
+            following = Following(
+                region, self._projections.get(name), EventStreamEncoder(), settings.gateway.followers
+            )
+            self._followings[name] = following
+            parts.push_async_callback(following.close)
+            following.open()
         self._cluster = cluster = Cluster(settings, self._identity, self._regions, lease)
         parts.push_async_callback(cluster.close)
         await cluster.join({name: journal.identity for name, journal in self._journals.items()})
@@ -136,7 +155,13 @@ class Worker:
             ClusterCollector(cluster),
         )
         self._gateway = gateway = Gateway(
-            settings.gateway, self._regions, self._troubles, collectors, notes=self._notes
+            settings.gateway,
+            self._regions,
+            self._troubles,
+            collectors,
+            notes=self._notes,
+            views=self._projections,
+            followings=self._followings,
         )
         bind = address.parse(settings.gateway.bind)
         try:
@@ -161,6 +186,14 @@ class Worker:
         from actors.journal.postgres import PostgresJournal
 
         return await PostgresJournal.open(settings.journal, context, settings.shards, settings.commits)
+
+    async def _open_views(self, context: str) -> ViewStore:
+        settings = self._settings
+        if settings.journal == SQLITE:
+            return await SqliteViews.open(settings.views_file(context), settings.commits.lock_seconds)
+        from actors.views.postgres import PostgresViews
+
+        return await PostgresViews.open(settings.journal, context, settings.commits)
 
     async def _until_settled(self, cluster: Cluster) -> None:
         """Until this worker serves its share; its node knows how long that may take."""
@@ -208,6 +241,15 @@ class Worker:
         for name, journal in self._journals.items():
             if journal.dead:
                 return f"{name}: {journal.dead}"
+        for name, store in self._stores.items():
+            if store.dead:
+                return f"{name}: {store.dead}"
+        tasks = [task for projections in self._projections.values() for task in projections.tasks]
+        tasks += [following.hub.task for following in self._followings.values() if following.hub.task]
+        for task in tasks:
+            if task.done():
+                cause = None if task.cancelled() else task.exception()
+                return f"{task.get_name()} ended: {cause!r}"
         return self._cluster.death() or (self._gateway.failure() if self._gateway is not None else None)
 
     def _troubles(self) -> Mapping[str, str]:

@@ -119,6 +119,15 @@ class MemoryJournal:
         await self._turn(self._read_faults)
         return self._feeds.get(shard, [])[after : after + limit]
 
+    def follow(self, after: Mapping[int, int]) -> "MemoryFeed":
+        """See ``port.Journal.follow``."""
+        return MemoryFeed(self, after)
+
+    async def heads(self) -> dict[int, int]:
+        """See ``port.Journal.heads``."""
+        await self._turn(self._read_faults)
+        return {shard: len(rows) for shard, rows in self._feeds.items() if rows}
+
     async def close(self) -> None:
         """See ``port.Journal.close``."""
         self._closed = True
@@ -184,3 +193,23 @@ class MemoryJournal:
                     f"order: version {version} and sequence {seq} come next"
                 )
             sequences[row.shard], versions[key] = seq, version
+
+
+class MemoryFeed:
+    """See ``port.Feed``."""
+
+    def __init__(self, journal: MemoryJournal, after: Mapping[int, int]) -> None:
+        self._journal = journal
+        self._after = dict(after)
+
+    async def read(self, limit: int) -> list[Row]:
+        """See ``port.Feed.read``."""
+        rows: list[Row] = []
+        for shard in range(self._journal.shards):
+            found = await self._journal.feed(shard, self._after.get(shard, 0), limit - len(rows))
+            if found:
+                rows += found
+                self._after[shard] = found[-1].seq
+            if len(rows) >= limit:
+                break
+        return rows

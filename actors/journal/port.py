@@ -101,6 +101,14 @@ Fold = Callable[[Snapshot | None, Iterable[Row]], T]
 """What is made of an entity's snapshot and the rows after it; pure, it may run on any thread."""
 
 
+class Feed(Protocol):
+    """All shards of a context, read on from where the last reading ended."""
+
+    async def read(self, limit: int) -> list[Row]:
+        """At most ``limit`` rows that were not read before, each shard's by sequence and without a gap; none
+        when there are none now. Between shards there is no order. Raises ``JournalUnavailable``."""
+
+
 class Journal(Protocol):
     """One context's journal. All methods are called from one asyncio loop.
 
@@ -146,6 +154,13 @@ class Journal(Protocol):
 
     async def feed(self, shard: int, after: int, limit: int) -> list[Row]:
         """At most ``limit`` rows of a shard with sequences above ``after``, by sequence."""
+
+    def follow(self, after: Mapping[int, int]) -> Feed:
+        """A feed of all shards, whoever appends to them, after these sequences; a shard that is not named is
+        read from its first event on."""
+
+    async def heads(self) -> dict[int, int]:
+        """The last sequence of every shard that has events, whoever appends to it."""
 
     async def close(self) -> None:
         """Finish what is in flight and let go of files and threads."""

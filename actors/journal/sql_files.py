@@ -24,7 +24,7 @@ class SqlFiles:
         known = sorted((int(file.name[:4]), file.name, file.read_text(encoding="utf-8")) for file in found)
         if version > known[-1][0]:
             raise Corrupted(
-                f"the journal has schema version {version}, this program knows up to {known[-1][0]}: "
+                f"what is stored has schema version {version}, this program knows up to {known[-1][0]}: "
                 "use a newer program"
             )
         return [migration for migration in known if migration[0] > version]

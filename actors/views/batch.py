@@ -4,7 +4,7 @@ documents. The same for every store, which loads what is ``wanted`` before and w
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from actors.views.folding import Touch, failure
+from actors.views.folding import Folding, Touch, failure
 from actors.views.port import Change, Done, Failure, Work
 
 
@@ -33,6 +33,7 @@ class Batch:
         self._touched: list[tuple[list[Touch], Failure | None]] = []
         self._taken: dict[tuple[int, int], int] = {}
         """Which work folds a shard into a generation; another of the same comes too late."""
+        self._too_late: list[tuple[int, int]] = []
         for number, work in enumerate(works):
             place = (work.generation, work.shard)
             position = positions.get(place)
@@ -56,36 +57,67 @@ class Batch:
 
     def fold(self, documents: Mapping[int, Mapping[str, bytes]]) -> None:
         """``documents`` by generation and key, as they are stored; what is not there does not exist."""
-        for number, (work, (touches, failed)) in enumerate(zip(self._works, self._touched, strict=True)):
-            done = self.done[number]
+        by_generation: dict[int, list[int]] = {}
+        for number, (work, done) in enumerate(zip(self._works, self.done, strict=True)):
             if done.moved and (first := self._taken.get((work.generation, work.shard))) is not None:
-                self.done[number] = Done(self.done[first].seq, moved=True)
-            if done.gone or done.moved:
-                continue
-            changes = self.changes.setdefault(work.generation, {})
-            present = _Present(work, documents.get(work.generation, {}), changes)
+                self._too_late.append((number, first))
+            elif not done.gone and not done.moved:
+                by_generation.setdefault(work.generation, []).append(number)
+        for generation, numbers in by_generation.items():
+            stored = documents.get(generation, {})
+            if not self._fold_together(generation, numbers, stored):
+                self._fold_singly(generation, numbers, stored)
+        for number, first in self._too_late:
+            self.done[number] = Done(self.done[first].seq, moved=True)
+
+    def _fold_together(self, generation: int, numbers: list[int], stored: Mapping[str, bytes]) -> bool:
+        """Fold works as if they were one; False, and nothing is done, if that fails. Each document is decoded
+        and encoded once, however many works touch it."""
+        folding = self._works[numbers[0]].folding
+        if any(self._works[number].folding is not folding for number in numbers):
+            return False
+        present = _Present(folding, stored, {})
+        touches = (touch for number in numbers for touch in self._touched[number][0])
+        if present.fold(touches) is not None:
+            return False
+        self.changes[generation] = present.changed
+        for number in numbers:
+            self._folded(number, self._touched[number][1])
+        return True
+
+    def _fold_singly(self, generation: int, numbers: list[int], stored: Mapping[str, bytes]) -> None:
+        """Fold works one after the other, each up to the event that cannot be folded."""
+        changes = self.changes.setdefault(generation, {})
+        for number in numbers:
+            touches, failed = self._touched[number]
+            folding = self._works[number].folding
+            present = _Present(folding, stored, changes)
             stop = present.fold(touches)
             while stop is not None:
                 # The failing fold may have changed in place what it was given: again, without it.
                 failed = stop
                 touches = [touch for touch in touches if touch.row.seq < failed.seq]
-                present = _Present(work, documents.get(work.generation, {}), changes)
+                present = _Present(folding, stored, changes)
                 stop = present.fold(touches)
             changes.update(present.changed)
-            last = work.rows[-1].seq if work.rows else work.after
-            reached = last if failed is None else failed.seq - 1
-            complete = work.complete and failed is None
-            if reached != work.after or complete:
-                self.moves.append(Move(work.generation, work.shard, work.after, reached, complete))
-            self.done[number] = Done(reached, failed)
+            self._folded(number, failed)
+
+    def _folded(self, number: int, failed: Failure | None) -> None:
+        work = self._works[number]
+        last = work.rows[-1].seq if work.rows else work.after
+        reached = last if failed is None else failed.seq - 1
+        complete = work.complete and failed is None
+        if reached != work.after or complete:
+            self.moves.append(Move(work.generation, work.shard, work.after, reached, complete))
+        self.done[number] = Done(reached, failed)
 
 
 class _Present:
-    """The documents as one work sees and changes them."""
+    """The documents as one work, or several that are folded as one, see and change them."""
 
-    def __init__(self, work: Work, stored: Mapping[str, bytes], before: Mapping[str, Change]) -> None:
+    def __init__(self, folding: Folding, stored: Mapping[str, bytes], before: Mapping[str, Change]) -> None:
         """``before`` is what works before this one have changed in the same batch."""
-        self._folding = work.folding
+        self._folding = folding
         self._stored = stored
         self._before = before
         self._documents: dict[str, Any] = {}

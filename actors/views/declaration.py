@@ -40,9 +40,7 @@ class ViewManifest(msgspec.Struct, frozen=True):
 
 def read_view(view: View[Any], all_events: Mapping[str, tuple[type[Event], ...]]) -> ViewManifest:
     """Check a view and name its types; raises DeclarationError. ``all_events`` by aggregate."""
-    document = type(view.initial)
-    if not issubclass(document, Value):
-        raise DeclarationError(f"initial must be a Value, found {document.__name__}")
+    document = _document(view)
     key_takes_origin, keyed = _read_function(view.key, "key", 1)
     fold_takes_origin, folded = _read_function(view.fold, "fold", 2)
     known = {event for events in all_events.values() for event in events}
@@ -73,6 +71,19 @@ def read_view(view: View[Any], all_events: Mapping[str, tuple[type[Event], ...]]
     )
 
 
+def _document(view: View[Any]) -> type[Value]:
+    """The type of ``initial``; without one, what ``fold`` returns."""
+    if view.initial is not None:
+        found: Any = type(view.initial)
+        if not issubclass(found, Value):
+            raise DeclarationError(f"initial must be a Value or None, found {found.__name__}")
+        return found  # type: ignore[no-any-return]
+    returned = [one for one in _union(_hints(view.fold, "fold").get("return")) if one is not types.NoneType]
+    if len(returned) != 1 or not (isinstance(returned[0], type) and issubclass(returned[0], Value)):
+        raise DeclarationError(f"without initial, fold must return one kind of Value or None: {returned}")
+    return returned[0]
+
+
 def _read_function(
     function: Callable[..., Any], name: str, least: int
 ) -> tuple[bool, tuple[type[Event], ...]]:
@@ -81,10 +92,7 @@ def _read_function(
     shown = "event" if least == 1 else "document, event"
     if len(parameters) not in (least, least + 1):
         raise DeclarationError(f"{name} takes ({shown}) or ({shown}, origin)")
-    try:
-        hints = typing.get_type_hints(function)
-    except (NameError, TypeError) as error:
-        raise DeclarationError(f"annotations of {name} cannot be read: {error}") from error
+    hints = _hints(function, name)
     if len(parameters) > least and hints.get(parameters[least].name) is not Origin:
         raise DeclarationError(f"{name}'s last parameter must be annotated Origin")
     events = tuple(_union(hints.get(parameters[least - 1].name)))
@@ -92,6 +100,13 @@ def _read_function(
         if not (isinstance(event, type) and issubclass(event, Event)):
             raise DeclarationError(f"{name}'s event: expected subclasses of Event, found {event!r}")
     return len(parameters) > least, events
+
+
+def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except (NameError, TypeError) as error:
+        raise DeclarationError(f"annotations of {name} cannot be read: {error}") from error
 
 
 def _union(annotation: Any) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 Used from the store's threads; nothing here has state but the codecs."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -20,6 +21,7 @@ from contexts.vocabulary import Event, Origin
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_ESCAPED = re.compile("[%/\0]").search
 LONGEST_KEY = 512
 """Bytes of a document's key."""
 
@@ -57,7 +59,7 @@ class Folding:
             for event in events
             if event not in self._events
         )
-        self._initial = _encode(view.initial)
+        self._initial = None if view.initial is None else _encode(view.initial)
         self._decode = msgspec.json.Decoder(manifest.document).decode
         self._columns = [(attrgetter(c.name), _CONVERT[c.kind]) for c in manifest.shape.columns]
         self._texts = [attrgetter(name) for name in manifest.shape.search]
@@ -99,7 +101,7 @@ class Folding:
     def fold(self, document: Any, touch: Touch, key: str) -> Any:
         """The next document, or None; ``document`` is the present one, or None. Raises whatever fold raises,
         or Unfoldable."""
-        if document is None:
+        if document is None and self._initial is not None:
             document = self._decode(self._initial)
         if self._fold_takes_origin:
             assert touch.origin is not None
@@ -140,6 +142,8 @@ def failure(row: Row, error: BaseException) -> Failure:
 def key_of(named: Any) -> str:
     """A key as it is stored: its parts joined by ``/``, which is escaped within them. Raises Unfoldable."""
     if type(named) is str:
+        if named.isascii() and 0 < len(named) <= LONGEST_KEY and not _ESCAPED(named):
+            return named
         parts: tuple[Any, ...] = (named,)
     elif type(named) is tuple and named and all(type(part) is str for part in named):
         parts = named
@@ -190,9 +194,11 @@ def _real(value: float | None) -> float | None:
 
 
 def _text(value: Any) -> Any:
-    if value is not None and "\x00" in value:
+    # An enumeration's member need not be text itself.
+    text = getattr(value, "value", value)
+    if text is not None and "\x00" in text:
         raise Unfoldable("NUL cannot be stored")
-    return getattr(value, "value", value)
+    return text
 
 
 _CONVERT: dict[str, Callable[[Any], Stored]] = {

@@ -126,8 +126,8 @@ class Wanted(msgspec.Struct, frozen=True):
     """Only documents of these keys."""
     where: Condition = ALWAYS
     search: str = ""
-    """Text whose every word must be within the text of one of ``fields``: words are what white space separates;
-    they and the texts are compared as ``words.folded`` makes them, without regard to case and width."""
+    """Text whose every word must be within the text of one of ``fields``: words are what white space
+    separates; they and the texts are compared as ``words.folded`` makes them, without case and width."""
     fields: tuple[str, ...] = ()
     """Of ``Shape.search``."""
     sort: str | None = None

@@ -6,7 +6,8 @@ close when they open, never end. Where the clocks change, a time that happens tw
 closes at the second of its two instants, and a time that is left out falls on the change itself.
 """
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ zone = lru_cache(maxsize=1024)(ZoneInfo)
 
 def are_open(slot: Slot, time_zone: str, opens: str, closes: str) -> bool:
     """Whether the space is open during the whole of ``slot``, which must be possible."""
-    if opens == closes or (opens == "00:00" and closes == "24:00"):
+    if always_open(opens, closes):
         return True
     day = _local_day(slot.start, time_zone) - 1
     covered = slot.start
@@ -37,6 +38,55 @@ def are_open(slot: Slot, time_zone: str, opens: str, closes: str) -> bool:
 def _local_day(instant: timedelta, time_zone: str) -> int:
     """Days since 1970 on the wall calendar."""
     return (EPOCH + instant).astimezone(zone(time_zone)).toordinal() - EPOCH.toordinal()
+
+
+def always_open(opens: str, closes: str) -> bool:
+    """Whether these hours never end."""
+    return opens == closes or (opens == "00:00" and closes == "24:00")
+
+
+def opening_slots(between: Slot, time_zone: str, opens: str, closes: str) -> Iterator[Slot]:
+    """When the space is open within ``between``: slots in order that do not meet, as long as can be."""
+    if always_open(opens, closes):
+        yield between
+        return
+    day = _local_day(between.start, time_zone) - 1
+    pending: Slot | None = None
+    while True:
+        hours = _hours_of(day, time_zone, opens, closes)
+        if hours.start >= between.end:
+            break
+        day += 1
+        start, end = max(hours.start, between.start), min(hours.end, between.end)
+        if start >= end:
+            continue
+        if pending is not None and start <= pending.end:
+            # The clocks have been changed: one day's hours run into the next one's.
+            pending = Slot(pending.start, max(pending.end, end))
+            continue
+        if pending is not None:
+            yield pending
+        pending = Slot(start, end)
+    if pending is not None:
+        yield pending
+
+
+def local(instant: timedelta, time_zone: str) -> datetime:
+    """What calendar and clock show there, with the offset from UTC."""
+    return (EPOCH + instant).astimezone(zone(time_zone))
+
+
+def fixed(instant: timedelta, time_zone: str) -> datetime:
+    """The same with the offset alone, as a moment is stored."""
+    shown = local(instant, time_zone)
+    offset = shown.utcoffset()
+    assert offset is not None
+    return shown.replace(tzinfo=timezone(offset), fold=0)
+
+
+def start_of_day(year: int, month: int, day: int, time_zone: str) -> timedelta:
+    """When that day begins there; the clocks may leave its midnight out."""
+    return _instant(datetime(year, month, day), zone(time_zone), 0)
 
 
 @lru_cache(maxsize=65_536)

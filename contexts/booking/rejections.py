@@ -49,6 +49,10 @@ class ImpossibleSlot(Invalid):
     """A slot ends after it starts, lasts 366 days at most, and lies between the years 1900 and 2200."""
 
 
+class UnreasonableSpan(Invalid):
+    """Availability is told for at most 62 days, which end after they start, between 1900 and 2200."""
+
+
 Refusals = (
     NotOpen
     | AlreadyOpen

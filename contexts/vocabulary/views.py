@@ -31,10 +31,10 @@ class View(Generic[D]):
 
     ``key(event)`` names the documents that an event touches: one key, a list of several, or None. For each
     of them ``fold(document, event)`` returns the next document, or None when there is none any more; the
-    first time it is given ``initial``. Both may take a last parameter annotated ``Origin``. Both are pure,
-    and do not change the document they are given. The annotation of fold's event says which events count;
-    others are passed over. A document that events of several entities touch is told them in the order of
-    each entity, but in no order between entities, so its fold must not depend on one.
+    first time it is given ``initial``, which may be None. Both may take a last parameter annotated
+    ``Origin``. Both are pure, and do not change the document they are given. The annotation of fold's event
+    says which events count; others are passed over. A document that events of several entities touch is told
+    them in the order of each entity, but in no order between entities, so its fold must not depend on one.
 
     ``indexes`` names fields by which documents are found and sorted: text, numbers, booleans, dates and
     moments, also optional ones. A tuple of names is one index over several, for those who filter by the
@@ -53,7 +53,7 @@ class View(Generic[D]):
     def __init__(
         self,
         name: str,
-        initial: D,
+        initial: D | None,
         key: Callable[..., Key | list[Key] | list[str] | list[tuple[str, ...]] | None],
         fold: Callable[..., D | None],
         *,

@@ -98,6 +98,14 @@ class Client:
         return events
 
 
+def as_answered(event: dict[str, Any]) -> dict[str, Any]:
+    """An event of a history as the command's answer told it: without who, by which command, and where."""
+    assert event["by"] == "anonymous"
+    assert len(bytes.fromhex(event["command"])) == 16
+    assert "/" in event["position"]
+    return {name: event[name] for name in ("version", "type", "at", "data")}
+
+
 @asynccontextmanager
 async def client_of(url: str) -> AsyncIterator[Client]:
     """A client whose connections end with the block."""

@@ -281,7 +281,7 @@ def test_a_rebuild_that_parks_says_so_instead_of_waiting(gallery: Gallery) -> No
         ),
         (["positions", "gallery", "x"], "view: expected one of catalogue, walls in gallery, found 'x'"),
         (["rebuild", "gallery", "x"], "view: expected one of catalogue, walls in gallery, found 'x'"),
-        (["pause", "venue", "walls"], "view: there is none in venue, found 'walls'"),
+        (["pause", "venue", "walls"], "view: expected one of spaces in venue, found 'walls'"),
         (["release", "gallery", "walls", "3"], "shard: view walls is not parked at gallery/3: none is"),
         (["skip", "gallery", "walls", "3", "1"], "shard: view walls is not parked at gallery/3: none is"),
     ],

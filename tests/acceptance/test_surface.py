@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.client import Client, Reply
+from tests.acceptance.client import Client, Reply, as_answered
 from tests.acceptance.theatre import SPACE, reservation
 
 MAPLE = {
@@ -217,7 +217,7 @@ async def test_a_past_state_is_what_it_was(client: Client, space: str) -> None:
 
 @pytest.mark.parametrize("limit", [1, 4, 7, 21, 100])
 async def test_history_is_paged(limit: int, client: Client, space: str) -> None:
-    told = [(await client.get(f"{space}/events")).json["events"][0]]
+    told = [as_answered((await client.get(f"{space}/events")).json["events"][0])]
     for number in range(20):
         reply = await client.post(f"{space}/reservations", reservation(number))
         told += reply.accepted().json["events"]
@@ -227,7 +227,7 @@ async def test_history_is_paged(limit: int, client: Client, space: str) -> None:
         assert page.status == 200
         assert list(page.json) == ["events", "next"]
         assert len(page.json["events"]) <= limit
-        pages.append(page.json["events"])
+        pages.append([as_answered(event) for event in page.json["events"]])
         path = page.json["next"]
     assert [event for page in pages for event in page] == told
     assert len(pages) == -(-21 // limit)

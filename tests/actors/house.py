@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import msgspec
 
 from actors.clock import VirtualClock
-from actors.journal.port import Claim, Fold, Journal, Row, Snapshot, T, Tenure
+from actors.journal.port import Claim, Feed, Fold, Journal, Row, Snapshot, T, Tenure
 from actors.lease import Lease
 from actors.manifest import read
 from actors.messages import Answer, Ask
@@ -173,6 +173,12 @@ class FaultyJournal:
 
     async def feed(self, shard: int, after: int, limit: int) -> list[Row]:
         return await self.inner.feed(shard, after, limit)
+
+    def follow(self, after: Mapping[int, int]) -> Feed:
+        return self.inner.follow(after)
+
+    async def heads(self) -> dict[int, int]:
+        return await self.inner.heads()
 
     async def close(self) -> None:
         await self.inner.close()

@@ -11,7 +11,7 @@ from actors.clock import VirtualClock
 from actors.journal.memory import MemoryJournal
 from actors.journal.port import JournalUnavailable, OutcomeUnknown, Row
 from actors.messages import Absent, Accepted, Reason, Refused, Shown
-from actors.region import History
+from actors.past import History
 from actors.settings import Settings, SupervisionSettings
 from actors.shard import Quarantined, ShardState
 from tests.actors.house import Add, Build, Explode, FaultyJournal, House
@@ -210,18 +210,18 @@ async def test_a_draining_region_finishes_what_it_took_and_refuses_the_rest(buil
 async def test_past_states_and_history_are_read_from_the_journal(house: House) -> None:
     for amount in (1, 2, 3):
         await house.ask(Add(amount))
-    past = await house.region.state_at("counter", "a", 2)
+    past = await house.region.past.state_at("counter", "a", 2)
     assert isinstance(past, Shown)
     assert msgspec.json.decode(past.body)["state"]["value"] == 3
-    assert reason(await house.region.state_at("counter", "a", 4)) is Reason.NO_SUCH_VERSION
-    assert await house.region.state_at("counter", "nobody", 1) == Absent(0)
-    page = await house.region.history("counter", "a", 1, 1)
+    assert reason(await house.region.past.state_at("counter", "a", 4)) is Reason.NO_SUCH_VERSION
+    assert await house.region.past.state_at("counter", "nobody", 1) == Absent(0)
+    page = await house.region.past.history("counter", "a", 1, 1)
     assert isinstance(page, History)
     assert [event["version"] for event in msgspec.json.decode(page.events)] == [2]
     assert (page.last, page.more) == (2, True)
-    end = await house.region.history("counter", "a", 3, 10)
+    end = await house.region.past.history("counter", "a", 3, 10)
     assert end == History(b"[]", 3, False)
-    assert await house.region.history("counter", "nobody", 0, 10) == Absent(0)
+    assert await house.region.past.history("counter", "nobody", 0, 10) == Absent(0)
 
 
 steps = st.lists(

@@ -7,13 +7,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from actors.following.following import Following
 from actors.journal.memory import MemoryJournal
 from actors.manifest import read
 from actors.region import Region, open_region
 from actors.settings import Settings
 from actors.stage import Stage
+from actors.views.memory import MemoryViews
+from actors.views.projections import Projections
 from contexts.vocabulary import Context
 from gateway.server import Gateway
+from gateway.server_sent_events import EventStreamEncoder
 from tests.gateway import notes
 
 PATIENCE = 10.0
@@ -100,6 +104,8 @@ class Served:
         self.stage = Stage()
         self.journals: dict[str, MemoryJournal] = {}
         self.regions: dict[str, Region] = {}
+        self.views: dict[str, Projections] = {}
+        self.followings: dict[str, Following] = {}
         self.reasons: dict[str, str] = {}
         """Why the worker is not ready."""
         self.notes: dict[str, str] = {}
@@ -128,15 +134,35 @@ class Served:
         finally:
             client.close()
 
-    async def open(self, contexts: tuple[Context, ...]) -> None:
+    async def open(self, contexts: tuple[Context, ...], followed: bool) -> None:
         for context in contexts:
             journal = self.journals[context.name] = MemoryJournal(4)
             region = await open_region(read(context), journal, self.stage, self.settings, "tester")
             self.regions[context.name] = region
+            if context.views:
+                await self._open_views(region)
+            if followed:
+                self._open_following(region)
         self.gateway = Gateway(
-            self.settings.gateway, self.regions, lambda: self.reasons, notes=lambda: self.notes
+            self.settings.gateway,
+            self.regions,
+            lambda: self.reasons,
+            notes=lambda: self.notes,
+            views=self.views,
+            followings=self.followings,
         )
         self.gateway.start()
+
+    def _open_following(self, region: Region) -> None:
+        limit = self.settings.gateway.followers
+        views = self.views.get(region.name)
+        following = self.followings[region.name] = Following(region, views, EventStreamEncoder(), limit)
+        following.open()
+
+    async def _open_views(self, region: Region) -> None:
+        clock = asyncio.get_running_loop().time
+        views = self.views[region.name] = Projections(region, MemoryViews(), self.settings.views, clock)
+        await views.open()
 
     async def close(self) -> None:
         for client in self._clients:
@@ -144,6 +170,10 @@ class Served:
         for journal in self.journals.values():
             journal.let_go()
         await self.gateway.stop(1.0)
+        for following in self.followings.values():
+            await following.close()
+        for views in self.views.values():
+            await views.close()
         for region in self.regions.values():
             await region.drain(5.0)
             await region.close()
@@ -152,12 +182,16 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    *contexts: Context, gateway: Mapping[str, Any] | None = None, **sections: Any
+    *contexts: Context,
+    gateway: Mapping[str, Any] | None = None,
+    followed: bool = False,
+    **sections: Any,
 ) -> AsyncIterator[Served]:
-    """Serve ``contexts`` (the notes, if none) on a free port; ``gateway`` and others are settings."""
+    """Serve ``contexts`` (the notes, if none) on a free port; ``gateway`` and others are settings.
+    ``followed``: events may be followed."""
     section = {"bind": "127.0.0.1:0", **(gateway or {})}
     served = Served(msgspec.convert({"gateway": section, **sections}, Settings))
-    await served.open(contexts or (notes.context,))
+    await served.open(contexts or (notes.context,), followed)
     try:
         yield served
     finally:

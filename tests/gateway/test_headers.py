@@ -6,7 +6,7 @@ from contexts.vocabulary import Command
 from gateway.conditions import NEVER, expected_version
 from gateway.deadline import wait_preference
 from gateway.idempotency import LONGEST, fingerprint, key_of, scoped
-from gateway.negotiation import accepts_json, is_json
+from gateway.negotiation import JSON_ALONE, accepts, is_json
 from gateway.problems import Refusal
 from gateway.trace import trace_of
 
@@ -125,13 +125,13 @@ class TestConditions:
 class TestNegotiation:
     @pytest.mark.parametrize("value", ["*/*", "application/*", "application/json", "text/html, */*;q=0.8"])
     def test_json_is_accepted(self, value: str) -> None:
-        assert accepts_json(value)
+        assert accepts(value, JSON_ALONE)
 
     @pytest.mark.parametrize("value", ["", "text/*", "application/json;q=0", "application/json;q=0.0, */*"])
     def test_json_is_not_accepted(self, value: str) -> None:
-        assert not accepts_json(value)
+        assert not accepts(value, JSON_ALONE)
 
     @given(st.text())
     def test_any_header_is_understood(self, value: str) -> None:
-        assert accepts_json(value) in (True, False)
+        assert accepts(value, JSON_ALONE) in (True, False)
         assert is_json(value) in (True, False)

@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from actors.journal.memory import MemoryJournal
 from actors.manifest import load
-from actors.region import open_region
-from actors.settings import GatewaySettings, Settings
-from actors.stage import Stage
 from gateway.server import Gateway
+from tests.gateway import library
+from tests.gateway.serving import serving
 
 OPEN = b'{"capacity":16,"time_zone":"UTC","opens":"00:00","closes":"24:00"}'
 COMMAND = (
@@ -23,15 +21,13 @@ COMMAND = (
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
-    stage, settings = Stage(), Settings(gateway=GatewaySettings(bind="127.0.0.1:0"))
-    region = await open_region(load(["contexts.booking"])["booking"], MemoryJournal(4), stage, settings, "me")
-    gateway = Gateway(settings.gateway, {"booking": region}, dict)
-    gateway.start()
-    yield gateway
-    await gateway.stop(1.0)
-    await region.drain(1.0)
-    await region.close()
-    stage.shutdown()
+    async with serving(load(["contexts.booking"])["booking"].context, library.context) as served:
+        card = {"title": "Emma", "author": "austen", "due": "2027-03-01T00:00:00Z"}
+        reply = await served.request("POST", "/library/books/b1", card)
+        seen = {"Read_After": reply.json["position"]}
+        for path in ("cards/b1", "loans/b1"):
+            assert (await served.request("GET", f"/library/{path}", **seen)).status == 200
+        yield served.gateway
 
 
 async def exchange(gateway: Gateway, requests: list[bytes], connections: int) -> None:
@@ -55,8 +51,22 @@ async def exchange(gateway: Gateway, requests: list[bytes], connections: int) ->
         [COMMAND % len(OPEN) % number + OPEN for number in (1, 2, 1)],
         [b"GET /booking/spaces/1/events HTTP/1.1\r\nHost: a\r\n\r\n"] * 3,
         [b"DELETE /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"],
+        [
+            b"GET /library/%s HTTP/1.1\r\nHost: a\r\n\r\n" % path
+            for path in (b"cards/b1", b"loans/b1", b"cards/b2")
+        ],
+        [b"GET /library/cards/b1 HTTP/1.1\r\nHost: a\r\nRead-After: library/0:0\r\n\r\n"] * 3,
+        [b"GET /library/%s HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in (b"cards?limit=1", b"cards?x=1")],
+        [
+            b"GET /library/authors/%s HTTP/1.1\r\nHost: a\r\n\r\n" % path
+            for path in (b"a/count", b"secret/count")
+        ],
+        [b"GET /library/authors/austen/due.ics HTTP/1.1\r\nHost: a\r\n\r\n"] * 2,
     ],
-    ids=["probe", "absent", "commands", "history", "unknown path"],
+    ids=[
+        *("probe", "absent", "commands", "history", "unknown path"),
+        *("documents", "fresh documents", "finds", "questions", "calendars"),
+    ],
 )
 async def test_requests_and_connections_leave_no_cycles_behind(
     gateway: Gateway, requests: list[bytes]

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from actors import manifest
 from actors.settings import Settings
 from contexts.vocabulary import Context
-from tests.gateway import notes
+from tests.gateway import library, notes
 from tests.gateway.serving import Served, serving
 
 CHECKS = (
@@ -34,8 +34,48 @@ async def document(served: Served) -> Any:
 
 
 async def test_the_document_is_valid() -> None:
-    async with serving(notes.context, *sample()) as served:
+    async with serving(notes.context, library.context, *sample()) as served:
         validate(await document(served))
+
+
+async def test_queries_are_described_with_their_parameters_headers_and_answers() -> None:
+    async with serving(library.context) as served:
+        spec = await document(served)
+        paths = spec["paths"]
+        document_ok = paths["/library/cards/{book}"]["get"]["responses"]["200"]
+        assert document_ok["headers"].keys() == {"ETag", "Position", "Position-Age"}
+        assert document_ok["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Card"}
+
+        found = paths["/library/authors/{author}/cards"]["get"]
+        names = {p["name"]: p for p in found["parameters"] if "name" in p}
+        fields = {"book", "title", "pages", "weight", "lent", "due", "added", "reader"}
+        suffixes = ("", ".ge", ".gt", ".le", ".lt", ".ne")
+        filters = {field + suffix for field in fields for suffix in suffixes}
+        assert names.keys() == {*filters, "author", "sort", "limit", "cursor", "total", "search"}
+        assert names["author"]["in"] == "path"
+        assert names["sort"]["schema"]["default"] == "-pages"
+        assert names["due.ge"]["schema"] == {"type": "string", "format": "date-time"}
+        page = found["responses"]["200"]["content"]["application/json"]["schema"]
+        assert page["properties"]["items"]["items"] == {"$ref": "#/components/schemas/Card"}
+
+        counted = paths["/library/authors/{author}/count"]["get"]
+        asked = {p["name"]: p for p in counted["parameters"] if "name" in p and p["in"] == "query"}
+        assert asked.keys() == {"least", "since", "strict"}
+        assert not any(parameter["required"] for parameter in asked.values())
+        assert counted["summary"] == "How many books an author has on the shelf."
+        assert {"403", "404", "422", "503"} <= counted["responses"].keys()
+        calendar = paths["/library/authors/{author}/due.ics"]["get"]["responses"]["200"]
+        assert calendar["content"].keys() == {"text/calendar"}
+
+
+async def test_fields_that_may_be_kept_are_not_required() -> None:
+    async with serving(library.context) as served:
+        spec = await document(served)
+        shown = spec["paths"]["/library/loans/{book}"]["get"]["responses"]["200"]
+        name = shown["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        schema = spec["components"]["schemas"][name]
+        assert {"note", "pages", "title"} <= schema["properties"].keys()
+        assert not {"note", "pages", "title"} & set(schema.get("required", []))
 
 
 async def test_every_route_is_described_once_with_its_parameters() -> None:
@@ -68,8 +108,12 @@ async def test_bodies_and_answers_have_the_contexts_types() -> None:
 
 @pytest.mark.parametrize(
     ("contexts", "phases"),
-    [((notes.context,), "fuzzing"), (sample(), "examples,coverage,fuzzing")],
-    ids=["notes", "sample"],
+    [
+        ((notes.context,), "fuzzing"),
+        ((library.context,), "coverage,fuzzing"),
+        (sample(), "examples,coverage,fuzzing"),
+    ],
+    ids=["notes", "library", "sample"],
 )
 async def test_schemathesis_finds_no_server_error_and_no_undocumented_answer(
     contexts: tuple[Context, ...], phases: str, tmp_path: Path
@@ -81,6 +125,7 @@ async def test_schemathesis_finds_no_server_error_and_no_undocumented_answer(
             *("--phases", phases, "--workers", "1", "--no-color"),
             # What the notes are told to break is a bug of theirs, and their server says so.
             *("--exclude-path", "/notes/boards/{board}/break"),
+            *("--exclude-path", "/library/wrong/{how}"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=tmp_path,

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,14 @@ import pytest
 from actors import manifest
 from actors.messages import Reason, Refused
 from actors.settings import GatewaySettings, Settings
-from contexts.vocabulary import Rejection
+from actors.views.inquiry import read_inquiry
+from contexts.vocabulary import Get, Inquiry, Rejection
 from gateway.openapi import document
 from gateway.openapi_answers import UNDESCRIBED
 from gateway.problems import PROBLEM_TYPES, REASONS, refusal, seconds_to_wait
 from gateway.rejections import member_of, name_of, status_of, title_of
 from gateway.server import Gateway
+from tests.gateway import library
 
 DOC = (Path(__file__).parents[2] / "docs" / "problems.md").read_text()
 
@@ -30,11 +33,21 @@ class Known:
     def __init__(self, context: manifest.ContextManifest) -> None:
         self.name = context.name
         self.manifest = context
+        self.shard_count = 4
+
+
+class Seen:
+    """Views that are only looked at."""
+
+    store = None
 
 
 def described() -> dict[str, Any]:
-    regions: Any = {name: Known(found) for name, found in manifest.load(Settings().contexts).items()}
-    gateway = Gateway(GatewaySettings(), regions, dict)
+    """Of the sample, and of the library, whose queries have every answer that there is."""
+    known = {**manifest.load(Settings().contexts), "library": manifest.read(library.context)}
+    regions: Any = {name: Known(found) for name, found in known.items()}
+    views: Any = {name: Seen() for name in known}
+    gateway = Gateway(GatewaySettings(), regions, dict, views=views)
     return document(gateway.operations, GatewaySettings())
 
 
@@ -48,6 +61,21 @@ def in_schema(spec: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     return [uri for kind in types for uri in kind.get("enum", [kind.get("const")])]
 
 
+def rejections_of(context: manifest.ContextManifest) -> Iterator[type[Rejection]]:
+    """Of commands and of questions."""
+    for aggregate in context.aggregates.values():
+        yield from aggregate.rejections
+    for route in context.context.routes:
+        if isinstance(route, Get) and isinstance(route.source, Inquiry):
+            yield from read_inquiry(route.source).rejections
+
+
+def test_routes_that_read_views_are_refused_where_there_are_none() -> None:
+    regions: Any = {"library": Known(manifest.read(library.context))}
+    with pytest.raises(manifest.ManifestError, match="there are no views to read"):
+        Gateway(GatewaySettings(), regions, dict)
+
+
 class TestDocumentation:
     def test_the_gateway_s_problems_are_all_documented_with_their_status(self) -> None:
         rows = documented()
@@ -59,13 +87,12 @@ class TestDocumentation:
         kinds = {
             name_of(kind): status_of(kind)
             for context in manifest.load(Settings().contexts).values()
-            for aggregate in context.aggregates.values()
-            for kind in aggregate.rejections
+            for kind in rejections_of(context)
         }
         assert kinds == {name: status for name, status in documented().items() if name not in PROBLEM_TYPES}
 
     def test_openapi_names_every_problem_of_an_operation_under_its_status(self) -> None:
-        rows = documented()
+        rows = documented() | {"no-such-author": 404, "too-curious": 403, "backwards": 422}
         seen = set()
         spec = described()
         for operations in spec["paths"].values():

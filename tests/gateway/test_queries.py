@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -93,6 +94,39 @@ class TestPast:
         reply = await served.request("GET", f"{BOARD}?{query}")
         assert (reply.status, reply.problem) == (400, "invalid-query")
 
+    async def test_an_instant_shows_the_state_of_then(self, served: Served) -> None:
+        events = (await served.request("GET", f"{BOARD}/events")).json["events"]
+        for event in events:
+            reply = await served.request("GET", f"{BOARD}?at={event['at']}")
+            # Events may be of one microsecond.
+            last = max(other["version"] for other in events if other["at"] <= event["at"])
+            assert (reply.status, reply.json["version"], reply.headers["etag"]) == (200, last, f'"{last}"')
+        later = await served.request("GET", f"{BOARD}?at=9999-12-31T23:59:59%2B00:00")
+        assert later.json == (await served.request("GET", BOARD)).json
+
+    async def test_before_its_first_event_there_was_nothing(self, served: Served) -> None:
+        assert (await served.request("GET", f"{BOARD}?at=2001-01-01T00:00:00Z")).problem == "not-found"
+
+    async def test_a_plus_that_came_as_a_space_is_an_offset(self, served: Served) -> None:
+        (first, *_) = (await served.request("GET", f"{BOARD}/events")).json["events"]
+        there = datetime.fromisoformat(first["at"]).astimezone(timezone(timedelta(hours=9)))
+        for sign in ("+", "%2B", "%2b"):
+            at = there.isoformat().replace("+", sign)
+            assert (await served.request("GET", f"{BOARD}?at={at}")).status == 200
+
+    @pytest.mark.parametrize(
+        "query",
+        ["at=", "at=now", "at=2027-01-15", "at=2027-01-15T10:00:00", "at=2027-13-15T10:00:00Z", "at=1"],
+    )
+    async def test_anything_but_an_instant_is_a_bad_request(self, served: Served, query: str) -> None:
+        reply = await served.request("GET", f"{BOARD}?{query}")
+        assert (reply.status, reply.problem) == (400, "invalid-query")
+        assert "RFC 3339" in reply.json["detail"]
+
+    async def test_version_and_instant_together_are_a_bad_request(self, served: Served) -> None:
+        reply = await served.request("GET", f"{BOARD}?version=1&at=2027-01-15T10:00:00Z")
+        assert (reply.status, reply.problem) == (400, "invalid-query")
+
     async def test_a_part_has_no_past(self, served: Served) -> None:
         assert (await served.request("GET", f"{BOARD}/notes/n1?version=1")).problem == "invalid-query"
 
@@ -115,7 +149,25 @@ class TestHistory:
     async def test_events_look_the_same_as_in_the_command_s_answer(self, served: Served) -> None:
         answer = await served.request("PUT", f"{BOARD}/title", {"title": "other"})
         page = await served.request("GET", f"{BOARD}/events?after=6")
-        assert page.json == {"events": answer.json["events"], "next": None}
+        assert page.json["next"] is None
+        (event,) = page.json["events"]
+        assert event == {
+            **answer.json["events"][0],
+            "by": "anonymous",
+            "command": event["command"],
+            "position": answer.json["position"],
+        }
+        (row,) = await served.journal.history("board", "b1", 6, 1)
+        assert bytes.fromhex(event["command"]) == row.command_id
+
+    async def test_a_history_tells_the_trace_and_the_command_of_each_event(self, served: Served) -> None:
+        trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        await served.request("DELETE", f"{BOARD}/notes", traceparent=trace, Idempotency_Key="k1")
+        events = (await served.request("GET", f"{BOARD}/events")).json["events"]
+        assert [event.get("trace") for event in events] == [None] * 6 + [trace] * 5
+        assert len({event["command"] for event in events}) == 7
+        assert all(len(event["command"]) == 32 for event in events)
+        assert len({event["position"] for event in events}) == 11
 
     async def test_the_history_of_nothing_is_not_found(self, served: Served) -> None:
         assert (await served.request("GET", "/notes/boards/none/events")).problem == "not-found"

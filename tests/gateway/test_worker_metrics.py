@@ -23,7 +23,7 @@ def test_a_worker_shows_every_queue_and_failure_by_context(tmp_path: Path) -> No
             "commit_failures_total",
         ):
             assert float(figures[f'butai_{name}{{context="booking"}}']) == 0.0
-        assert float(figures["butai_stage_actors"]) == 2 * 64 + 1
+        assert float(figures["butai_stage_actors"]) == (2 + 3) * 64 + 1, "shards, projectors and the root"
         assert float(figures["butai_stage_messages_total"]) >= 1
         for name in ("messages_waiting", "refused_total", "failures_total"):
             assert float(figures[f"butai_stage_{name}"]) == 0.0

@@ -21,9 +21,9 @@ _DATA = "22"
 _INTEGRITY = "23"
 _INTERNAL = "XX"
 
-_HARMLESS = (_DATA, _INTEGRITY, "40P01", "55P03", "57014", _DISK_FULL)
-"""Data, integrity, deadlock, lock timeout, statement timeout, disk full: the statement failed, the server and
-its connection are as they were."""
+_HARMLESS = (_DATA, _INTEGRITY, "40001", "40P01", "42P01", "55P03", "57014", _DISK_FULL)
+"""Data, integrity, serialization, deadlock, missing table, lock timeout, statement timeout, disk full: the
+statement failed, the server and its connection are as they were."""
 
 
 class ConnectionLost(JournalUnavailable):

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from actors.journal.port import Claim, Corrupted, Fold, Row, Snapshot, Tenure
 from actors.journal.postgres.failures import FAILURES, failure
+from actors.journal.postgres.feed import PostgresFeed
 from actors.journal.postgres.heads import Heads, runs_of
 from actors.journal.postgres.pool import Pool
 from actors.journal.postgres.reading import repeatable
@@ -157,6 +158,15 @@ class PostgresJournal:
     async def feed(self, shard: int, after: int, limit: int) -> list[Row]:
         """See ``port.Journal.feed``."""
         return await self._pages("feed", (shard,), after, limit)
+
+    def follow(self, after: Mapping[int, int]) -> PostgresFeed:
+        """See ``port.Journal.follow``."""
+        return PostgresFeed(self._read, self._shards, after)
+
+    async def heads(self) -> dict[int, int]:
+        """See ``port.Journal.heads``."""
+        lasts = await self._read("heads", list(range(self._shards)))
+        return {shard: seq for shard, seq in lasts if seq}
 
     async def close(self) -> None:
         """Finish what is in flight, close the connections, end the threads."""

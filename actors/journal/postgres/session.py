@@ -1,7 +1,8 @@
 """One connection to the server that takes writes, wherever it is."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -122,8 +123,13 @@ def _settings(context: str, seconds: float) -> dict[str, str]:
     }
 
 
-async def connect(url: str, context: str, seconds: float) -> Session:
-    """Connect to the host that takes writes, within ``seconds``.
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
+
+async def connect(
+    url: str, context: str, seconds: float, settings: Mapping[str, str] = _NO_SETTINGS
+) -> Session:
+    """Connect to the host that takes writes, within ``seconds``; ``settings`` replace those of a journal.
 
     All hosts are asked at once, so that one which is dead without a word does not eat up the time of the
     others. Raises ``JournalUnavailable``."""
@@ -132,7 +138,8 @@ async def connect(url: str, context: str, seconds: float) -> Session:
     except ValueError:
         # What it says may quote the password, and so may its cause.
         raise JournalUnavailable(_NO_URL) from None
-    tasks = [asyncio.ensure_future(_connect_to(one, context, seconds)) for one in urls]
+    server_settings = {**_settings(context, seconds), **settings}
+    tasks = [asyncio.ensure_future(_connect_to(one, server_settings, seconds)) for one in urls]
     chosen = None
     try:
         chosen = await _first(tasks)
@@ -145,13 +152,13 @@ async def connect(url: str, context: str, seconds: float) -> Session:
     return chosen
 
 
-async def _connect_to(url: str, context: str, seconds: float) -> Session:
+async def _connect_to(url: str, settings: dict[str, str], seconds: float) -> Session:
     connection = await asyncpg.connect(
         url,
         timeout=seconds,
         command_timeout=seconds + ANSWER_SECONDS,
         target_session_attrs="read-write",
-        server_settings=_settings(context, seconds),
+        server_settings=settings,
     )
     return Session(connection, seconds)
 

@@ -26,8 +26,10 @@ class Checkpointer:
     """A daemon thread; ``wanted`` is set when the writer should finish a checkpoint. Only the process that
     does the upkeep tells it of writes."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, restart: int = RESTART_PAGES) -> None:
+        """``restart``: pages in the log from which ``wanted`` is set."""
         self.wanted = False
+        self._restart = restart
         self._dirty = threading.Event()
         self._stop = threading.Event()
         self._connection = connect(path, lock_seconds=0.0)
@@ -71,7 +73,7 @@ class Checkpointer:
         pages, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
         if pages - moved >= BEGIN_PAGES:
             pages, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        if pages >= RESTART_PAGES:
+        if pages >= self._restart:
             self.wanted = True
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from actors.journal.port import Claim, Corrupted, Fold, JournalError, Row, Snapshot, Tenure
+from actors.journal.sqlite.following import Heads, SqliteFeed
 from actors.journal.sqlite.identity import identity_of
 from actors.journal.sqlite.indexer import WINDOW
 from actors.journal.sqlite.reader import Reader, Replay
@@ -54,6 +55,7 @@ class SqliteJournal:
             finish=writer.close,
         )
         self._knows_shards = False
+        self._heads = Heads(reader, writer.store.shards)
         self._reading = JobThread(f"{name} reader", self._read, limit=_READS_WAITING, finish=reader.close)
 
     @classmethod
@@ -145,6 +147,15 @@ class SqliteJournal:
         rows: list[Row] = await self._reading.submit(Job(lambda: self._reader.feed(shard, after, limit)))
         return rows
 
+    def follow(self, after: Mapping[int, int]) -> SqliteFeed:
+        """See ``port.Journal.follow``."""
+        return SqliteFeed(self._on_reader, self._reader, self.shards, after)
+
+    async def heads(self) -> dict[int, int]:
+        """See ``port.Journal.heads``."""
+        heads: dict[int, int] = await self._on_reader(self._heads.look)
+        return heads
+
     async def close(self) -> None:
         """Finish what is queued, end the threads, let go of the file."""
         await self._reading.close()
@@ -154,6 +165,10 @@ class SqliteJournal:
         """Whoever reads without having claimed anything, a tool, finds all that is committed by now."""
         await self._write(self._writer.hold_all)
         self._knows_shards = True
+
+    async def _on_reader(self, run: Callable[[], T]) -> T:
+        result: T = await self._reading.submit(Job(run))
+        return result
 
     async def _write(self, run: Callable[[], T]) -> T:
         result: T = await self._writing.submit(Job(run))

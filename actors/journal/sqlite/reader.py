@@ -30,6 +30,7 @@ _events = msgspec.json.Decoder(
 _shard_events = msgspec.json.Decoder(
     list[tuple[str, str, int, int, str, int, str, str | None, int, int | None, int]]
 )
+_pairs: msgspec.json.Decoder[list[tuple[int, int]]] = msgspec.json.Decoder(list[tuple[int, int]])
 _tenures = msgspec.json.Decoder(list[Tenure])
 
 T = TypeVar("T")
@@ -97,12 +98,33 @@ class Reader:
 
     def feed(self, shard: int, after: int, limit: int) -> list[Row]:
         """At most ``limit`` rows of a shard with sequences above ``after``."""
+        return self._of_shard(shard, after, limit, self._tail.of_shard)
+
+    def indexed(self, shard: int, after: int, limit: int) -> list[Row]:
+        """The same of what is indexed, whoever wrote it."""
+        return self._of_shard(shard, after, limit, lambda shard, first, last: [])
+
+    def indexed_heads(self, shards: int) -> dict[int, int]:
+        """The last indexed sequence of each of this many shards that has one."""
+        (text,) = self.query("sequences", (msgspec.json.encode(list(range(shards))).decode(),))
+        pairs: list[tuple[int, int]] = _decoded(_pairs, text)
+        return dict(pairs)
+
+    def progress(self) -> tuple[int, int]:
+        """How far the indexes reach, and the last position."""
+        indexed, last = self.query("progress", ())
+        return indexed, last
+
+    def _of_shard(
+        self, shard: int, after: int, limit: int, unindexed: Callable[[int, int, int], list[int]]
+    ) -> list[Row]:
         rows: list[Row] = []
         while len(rows) < limit:
             first = after + 1 + len(rows)
             last = min(first + CHUNK - 1, after + limit)
-            positions = msgspec.json.encode(self._tail.of_shard(shard, first, last)).decode()
-            text, blob = self._query("events_of_shard", (shard, first, last, positions))
+            # Asked before the query: what it does not know is in the indexes that the query sees.
+            positions = msgspec.json.encode(unindexed(shard, first, last)).decode()
+            text, blob = self.query("events_of_shard", (shard, first, last, positions))
             begin = 0
             for aggregate, id, seq, version, type, at, by, trace, key, mark, size in _decoded(
                 _shard_events, text
@@ -119,7 +141,7 @@ class Reader:
 
     def tenures(self, shards: int) -> list[Tenure]:
         """Whose each of this many shards is."""
-        (text,) = self._query("tenures", ())
+        (text,) = self.query("tenures", ())
         known = {tenure.shard: tenure for tenure in _decoded(_tenures, text)}
         return [known.get(shard) or Tenure(shard, 0, "") for shard in range(shards)]
 
@@ -135,7 +157,7 @@ class Reader:
 
     def _snapshots(self, keys: list[tuple[str, str]]) -> list[Snapshot | None]:
         found: list[Snapshot | None] = [None] * len(keys)
-        text, blob = self._query("snapshots_of", (msgspec.json.encode(keys).decode(),))
+        text, blob = self.query("snapshots_of", (msgspec.json.encode(keys).decode(),))
         begin = 0
         for n, shard, version, seq, mark, size in _decoded(_snapshots, text):
             middle, end = begin + mark, begin + mark + size
@@ -149,7 +171,7 @@ class Reader:
         parameters = [msgspec.json.encode(wanted).decode()]
         if recent:
             parameters.append(msgspec.json.encode(recent).decode())
-        text, blob = self._query("events_of_with_recent" if recent else "events_of", tuple(parameters))
+        text, blob = self.query("events_of_with_recent" if recent else "events_of", tuple(parameters))
         found: list[list[Row]] = [[] for _ in wanted]
         begin, make = 0, tuple.__new__  # Row(...) takes twice as long
         for n, shard, seq, version, type, at, by, trace, key, mark, size in _decoded(_events, text):
@@ -164,7 +186,8 @@ class Reader:
             begin = end
         return found
 
-    def _query(self, name: str, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
+    def query(self, name: str, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The one row of ``<name>.sql``."""
         try:
             [row] = select(self._connection, sql(name), parameters)
         except apsw.Error as error:

@@ -67,8 +67,8 @@ class JobThread:
     ``work`` does the jobs it is given. ``rest`` is called while no job waits; it returns the seconds until
     it wants to be called again, None for not before the next job. ``finish`` runs last, on the thread.
 
-    With ``patience``, a job that has not begun so many seconds after it was queued fails: its thread may wait
-    for a lock that a stopped process holds."""
+    ``serves`` is what it is called in errors. With ``patience``, a job that has not begun so many seconds
+    after it was queued fails: its thread may wait for a lock that a stopped process holds."""
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class JobThread:
         limit: int,
         at_once: int = _JOBS_AT_ONCE,
         patience: float | None = None,
+        serves: str = "the journal",
         rest: Callable[[], float | None] = lambda: None,
         finish: Callable[[], None] = lambda: None,
     ) -> None:
@@ -88,6 +89,7 @@ class JobThread:
         self._limit = limit
         self._at_once = at_once
         self._patience = patience
+        self._serves = serves
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._pending: dict[Job, None] = {}
@@ -123,7 +125,7 @@ class JobThread:
     async def close(self) -> None:
         """Do what is queued, then end. A thread that still waits for a lock then ends with its process."""
         if self._dead is None:
-            self._dead = "the journal is closed"
+            self._dead = f"{self._serves} is closed"
             self._queue.put(None)
         limit = None if self._patience is None else self._patience + _CLOSE_SECONDS
         await asyncio.to_thread(self._thread.join, limit)
@@ -140,11 +142,11 @@ class JobThread:
                 return
             # It stays pending until the thread has passed over it: it still takes up the queue.
             if job.withdraw() and not job.future.done():
-                waited = f"{self.name}: another process holds the journal's lock, {patience:g} s waited"
+                waited = f"{self.name}: another process holds {self._serves}'s lock, {patience:g} s waited"
                 job.future.set_exception(JournalUnavailable(waited))
 
     def _main(self) -> None:
-        reason = "the journal is closed"
+        reason = f"{self._serves} is closed"
         try:
             self._serve()
         except BaseException as error:  # noqa: BLE001 - whatever ended the thread, those who wait must hear of it

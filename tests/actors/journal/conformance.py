@@ -45,6 +45,11 @@ async def replayed(journal: Journal, id: str) -> tuple[Snapshot | None, list[Row
     return await journal.replay("space", id, seen)
 
 
+async def claimed(journal: Journal, *shards: int) -> dict[int, int]:
+    """The epochs of these shards, claimed."""
+    return {claim.shard: claim.epoch for claim in await journal.claim(shards, "a")}
+
+
 class Conformance:
     """The suite. ``journal`` is empty, has ``SHARDS`` shards, and is closed by its fixture."""
 
@@ -52,6 +57,48 @@ class Conformance:
     async def journal(self) -> AsyncIterator[Journal]:
         raise NotImplementedError
         yield  # noqa: PT022 - an async generator by its type only
+
+    async def test_a_feed_of_all_shards_reads_each_event_once_and_goes_on(self, journal: Journal) -> None:
+        epochs = await claimed(journal, 1, 2)
+        first = [row(1, 1, "a", 1), row(2, 1, "b", 1), row(1, 2, "a", 2)]
+        await journal.append(first, epochs)
+        feed = journal.follow({})
+        found = await feed.read(100)
+        assert sorted(found) == sorted(first)
+        assert [r.seq for r in found if r.shard == 1] == [1, 2]
+        assert await feed.read(100) == []
+        await journal.append([row(2, 2, "b", 2)], epochs)
+        assert await feed.read(100) == [row(2, 2, "b", 2)]
+        assert await feed.read(100) == []
+
+    async def test_a_feed_begins_after_what_is_known_of_each_shard(self, journal: Journal) -> None:
+        epochs = await claimed(journal, 1, 2)
+        rows = [row(shard, seq, str(shard), seq) for shard in (1, 2) for seq in (1, 2, 3)]
+        await journal.append(rows, epochs)
+        found = await journal.follow({1: 2, 5: 7}).read(100)
+        assert sorted(r[:2] for r in found) == [(1, 3), (2, 1), (2, 2), (2, 3)]
+
+    @pytest.mark.parametrize("limit", [1, 2, 7, 100])
+    async def test_a_feed_is_read_in_pages_without_gaps(self, journal: Journal, limit: int) -> None:
+        epochs = await claimed(journal, *range(SHARDS))
+        for seq in range(1, 6):
+            await journal.append([row(shard, seq, str(shard), seq) for shard in range(SHARDS)], epochs)
+        feed = journal.follow({3: 4})
+        last = dict.fromkeys(range(SHARDS), 0) | {3: 4}
+        while page := await feed.read(limit):
+            assert len(page) <= limit
+            for one in page:
+                assert one.seq == last[one.shard] + 1
+                last[one.shard] = one.seq
+        assert last == dict.fromkeys(range(SHARDS), 5)
+
+    async def test_heads_are_the_last_sequences_of_shards_with_events(self, journal: Journal) -> None:
+        assert await journal.heads() == {}
+        epochs = await claimed(journal, 1, 2)
+        await journal.append([row(1, 1, "a", 1), row(2, 1, "b", 1), row(1, 2, "a", 2)], epochs)
+        assert await journal.heads() == {1: 2, 2: 1}
+        await journal.append([row(2, 2, "b", 2)], epochs)
+        assert await journal.heads() == {1: 2, 2: 2}
 
     async def test_it_knows_its_number_of_shards(self, journal: Journal) -> None:
         assert journal.shards == SHARDS

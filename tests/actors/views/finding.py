@@ -9,6 +9,7 @@ import pytest
 
 from actors.views.conditions import ALWAYS, NEVER, All, Compare, Condition, Either, Stored
 from actors.views.port import Found, NoSuchView, Standing, ViewStore, Wanted
+from contexts.vocabulary import Operator
 from tests.actors.views import plain
 from tests.actors.views.documents import CARDS, TALLIES, Card, Count, Remove, encoded, put, work
 from tests.actors.views.opening import Opening, keys, page
@@ -28,7 +29,7 @@ SAMPLE = {
 }
 COLUMNS = [column.name for column in CARDS.shape.columns]
 OPTIONAL = [column.name for column in CARDS.shape.columns if column.optional]
-OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
+OPERATORS: tuple[Operator, ...] = ("==", "!=", "<", "<=", ">", ">=")
 
 
 def after(key: str, sort: str | None) -> tuple[Stored, str]:
@@ -82,6 +83,15 @@ class Finding(Opening):
             for real in (1, 0, -2, 2**53 + 1):
                 await self.check(filled, where=Compare("weight", operator, real))
 
+    async def test_halves_of_characters_are_in_no_text_and_have_an_order(self, filled: ViewStore) -> None:
+        for value in ("\ud800", "\udfff", "oslo\ud900", "部屋\udc00x", "\uffff\ud800"):
+            for operator in OPERATORS:
+                for name in ("name", "place"):
+                    await self.check(filled, where=Compare(name, operator, value))
+            readings = (Wanted("cards", keys=(key,)) for key in (value, "ant", value, "bee"))
+            found = await asyncio.gather(*(filled.read([wanted]) for wanted in readings))
+            assert [len(reading.pages[0].found) for reading in found] == [0, 1, 0, 1]
+
     async def test_conditions_are_joined(self, filled: ViewStore) -> None:
         ada, open_, small = (
             Compare("name", "==", "ada"),
@@ -103,6 +113,11 @@ class Finding(Opening):
         for where in conditions:
             for sort in (None, "rank", "size"):
                 await self.check(filled, where=where, sort=sort)
+
+    async def test_thousands_of_conditions_are_one(self, filled: ViewStore) -> None:
+        sizes = tuple(Compare("size", "==", size) for size in range(2, 3_000))
+        await self.check(filled, where=Either(sizes))
+        await self.check(filled, where=All(tuple(Compare("size", "!=", one.value) for one in sizes)))
 
     @pytest.mark.parametrize("sort", [None, *COLUMNS])
     async def test_every_page_goes_on_where_the_last_one_ended(
@@ -206,6 +221,18 @@ class Finding(Opening):
         for (key, _), reading in zip(wanted, readings, strict=True):
             assert [found.key for found in reading.pages[0].found] == ([] if key == "nobody" else [key])
             assert reading.standings == {"cards": Standing(1, {1: len(SAMPLE) + 2})}
+
+    async def test_documents_asked_for_at_once_are_each_shown_to_whom_they_may_be(
+        self, filled: ViewStore
+    ) -> None:
+        rules: list[Condition] = [ALWAYS, NEVER, *(Compare("name", "==", name) for name in ("ada", "bob"))]
+        asked = [(key, rule) for key in [*SAMPLE, "cow"] for rule in rules]
+        readings = await asyncio.gather(
+            *(filled.read([Wanted("cards", keys=(key,), where=rule)]) for key, rule in asked)
+        )
+        for (key, rule), reading in zip(asked, readings, strict=True):
+            shown = key in SAMPLE and plain.met(rule, SAMPLE[key])
+            assert [found.key for found in reading.pages[0].found] == [key] * shown
 
     async def test_an_empty_reading_is_answered(self, store: ViewStore) -> None:
         assert (await store.read([])).pages == []

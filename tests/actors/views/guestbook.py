@@ -157,7 +157,7 @@ def folding(name: str = "pages") -> Folding:
 
 
 def rows_of(*events: tuple[str, Event], shard: int = 0, after: int = 0) -> list[Row]:
-    """Rows of one shard, of (entity's id, event): numbered from ``after`` on, each entity's versions from 1."""
+    """Rows of one shard, of (entity's id, event): numbered from ``after`` on, versions from 1."""
     versions: dict[str, int] = {}
     rows: list[Row] = []
     for number, (id, event) in enumerate(events, after + 1):

@@ -98,6 +98,12 @@ class Searching(Opening):
         found = await page(texts, search="room", fields=("title", "text"), total=True, limit=1)
         assert ([one.key for one in found.found], found.more, found.total) == (["1"], True, 2)
 
+    async def test_hundreds_of_words_are_searched_for(self, texts: ViewStore) -> None:
+        both = ("title", "text")
+        assert await keys(texts, search="green room " * 300, fields=both) == ["1"]
+        many = " ".join(f"nowhere{number}" for number in range(500))
+        assert await keys(texts, search=f"green {many}", fields=both) == []
+
     async def test_without_fields_no_word_is_found(self, texts: ViewStore) -> None:
         assert await keys(texts, search="green", fields=()) == []
 

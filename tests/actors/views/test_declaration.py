@@ -13,7 +13,7 @@ import pytest
 from actors.manifest import ManifestError, read
 from actors.views.declaration import DeclarationError, read_view
 from actors.views.port import Column
-from contexts.vocabulary import Context, Event, Find, Get, Moment, Value, View
+from contexts.vocabulary import Context, Find, Get, Moment, Value, View
 from tests.actors.views import guestbook
 from tests.actors.views.guestbook import Page, Written, book, fold, key
 
@@ -79,7 +79,7 @@ def test_an_index_over_several_fields_makes_a_column_of_each() -> None:
         ({"search": ("number",)}, "'number', which is no text field"),
         ({"search": ("nothing",)}, "'nothing', which is no text field"),
         ({"masked": {"nothing": lambda principal, document: True}}, "'nothing', which is no field"),
-        ({"initial": 3}, "initial must be a Value, found int"),
+        ({"initial": 3}, "initial must be a Value or None, found int"),
     ],
 )
 def test_a_mistaken_declaration_is_told_in_one_line(changes: dict[str, Any], told: str) -> None:
@@ -102,6 +102,20 @@ def test_fold_must_not_take_what_key_does_not() -> None:
         read_view(
             View("pages", Page(), narrow, fold), {"book": guestbook.manifest().aggregates["book"].events}
         )
+
+
+def test_without_a_first_document_its_type_is_what_fold_returns() -> None:
+    def fold_new(document: Document | None, event: Written) -> Document | None:
+        return document
+
+    view = View("documents", None, key_of, fold_new, indexes=("number",))
+    assert read_view(view, EVENTS).document is Document
+
+    def fold_any(document: Document | None, event: Written) -> Any:
+        return document
+
+    with pytest.raises(DeclarationError, match="without initial, fold must return one kind of Value"):
+        read_view(View("documents", None, key_of, fold_any), EVENTS)
 
 
 def test_unreadable_annotations_are_told() -> None:
@@ -213,8 +227,7 @@ def test_comments_and_layout_do_not_change_it(fingerprint: Any, before: str, aft
     assert fingerprint(MODULE) == fingerprint(MODULE.replace(before, after))
 
 
-def test_an_event_class_is_no_document() -> None:
-    assert issubclass(Written, Event)
+def test_parts_are_of_aggregates() -> None:
+    route = Get("/pages/{name}", guestbook.pages, part=lambda document: document)
     with pytest.raises(ManifestError, match="part' is for aggregates"):
-        route = Get("/pages/{name}", guestbook.pages, part=lambda document: document)
         read(Context("guestbook", aggregates=[book], views=[guestbook.pages], routes=[route]))

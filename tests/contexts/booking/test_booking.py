@@ -260,4 +260,11 @@ def test_the_routes_are_the_published_ones() -> None:
         ("DELETE", reservation),
         ("GET", "/spaces/{space}"),
         ("GET", reservation),
+        ("GET", "/rooms/{space}"),
+        ("GET", "/rooms"),
+        ("GET", "/guests/{guest}/diary"),
+        ("GET", "/spaces/{space}/reservations"),
+        ("GET", "/spaces/{space}/availability"),
+        ("GET", "/spaces/{space}/occupancy/{month}"),
+        ("GET", "/spaces/{space}/calendar.ics"),
     ]

@@ -66,4 +66,5 @@ def test_the_routes_are_the_published_ones() -> None:
     assert [(getattr(route, "method", "GET"), route.path) for route in context.routes] == [
         ("POST", "/spaces/{space}"),
         ("GET", "/spaces/{space}"),
+        ("GET", "/spaces"),
     ]

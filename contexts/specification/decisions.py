@@ -1,13 +1,8 @@
-"""Given, when, then: how the author of a context says what an aggregate does.
-
-    given(aggregate, Opened(16, "Asia/Tokyo", "00:00", "24:00")).when(LUNCH).then(Reserved(...))
-    given(aggregate).when(LUNCH).then(NotOpen())
+"""What an aggregate decides.
 
 ``then`` returns what is given next, so that a story goes on: ``.then(Held(...)).when(Confirm("r1"))``. On
-the way it holds ``decide`` and ``evolve`` to what a cluster relies on: deciding leaves the state as it was,
-and states and events survive being stored. It needs no test framework; what fails is an AssertionError that
-shows the whole story.
-"""
+the way ``decide`` and ``evolve`` are held to what a cluster relies on: deciding leaves the state as it was,
+and states and events survive being stored."""
 
 import inspect
 from collections.abc import Sequence

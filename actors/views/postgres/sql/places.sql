@@ -1,0 +1,2 @@
+-- How far every generation is.
+SELECT generation, shard, seq, complete FROM positions
